@@ -1,0 +1,3 @@
+"""Sightline watches vision plugins work."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,140 @@
+"""What a plugin declares and what it must be able to do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.domain.device import DeviceRequest, Target
+from app.domain.frame import Frame
+from app.domain.output import Output
+
+Summary = Mapping[str, Any]
+
+
+class Capability(StrEnum):
+    """What a plugin does with a frame."""
+
+    DETECT = "detect"
+    CLASSIFY = "classify"
+    SEGMENT = "segment"
+    TRACK = "track"
+    READ_TEXT = "read-text"
+    KEYPOINTS = "keypoints"
+    MEASURE = "measure"
+
+
+class OptionType(StrEnum):
+    """Types an option may have; each has its form control."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    CHOICE = "choice"
+    STRINGS = "strings"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """One option of a plugin: its type, default, limits, and the words of its form field."""
+
+    name: str
+    type: OptionType
+    default: Any
+    title: str
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file a plugin needs: where it lies in the plugin's models folder, and where it can be had."""
+
+    file: str
+    sha256: str
+    size: int
+    url: str
+    license: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginMetadata:
+    """What a plugin declares in plugin.toml, read without importing it. `latency_budget_ms` is per frame."""
+
+    id: str
+    name: str
+    version: str
+    description: str
+    author: str
+    license: str
+    entry: str
+    capabilities: tuple[Capability, ...]
+    output: str
+    latency_budget_ms: float
+    stateful: bool = False
+    needs_pixels: bool = True
+    warmup_frames: int | None = None
+    devices: tuple[Target, ...] = (Target.CPU,)
+    options: tuple[OptionSpec, ...] = ()
+    models: tuple[ModelFile, ...] = ()
+
+    def defaults(self) -> dict[str, Any]:
+        """Every option at its default."""
+        return {option.name: option.default for option in self.options}
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareContext:
+    """What a plugin is given once, before its first frame.
+
+    `options` holds every declared option, `folder` is the plugin's own folder, `device` what was asked for,
+    `threads` how many threads the plugin may use.
+    """
+
+    options: Mapping[str, Any]
+    folder: Path
+    device: DeviceRequest
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOutput:
+    """A committed output of the stage, as `finalize` reads it back."""
+
+    frame_index: int
+    t_s: float | None
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlugin:
+    """A plugin found on this machine: its metadata, or the reason why it cannot be used."""
+
+    id: str
+    origin: str
+    folder: Path
+    metadata: PluginMetadata | None
+    reason: str | None = None
+    findings: tuple[str, ...] = field(default=())
+
+    @property
+    def broken(self) -> bool:
+        """Say whether the plugin cannot be used."""
+        return self.metadata is None
+
+
+class Plugin(Protocol):
+    """Code that turns a frame into a typed output."""
+
+    def prepare(self, context: PrepareContext) -> None:
+        """Load, attach to a device, warm up: once per instance."""
+
+    def process_frame(self, frame: Frame) -> Output:
+        """Give the typed output for one frame; may read what the stages it needs gave, in `frame.outputs`."""
+
+    def finalize(self, outputs: Iterator[FrameOutput]) -> Summary:
+        """Sum up every committed output of the stage, in frame order; may be computed again after a crash."""

@@ -1,0 +1,1 @@
+"""Runs jobs: plans segments, hands them to workers, commits what they produce."""
