@@ -9,7 +9,7 @@ _SUB = 1 << _SUB_BITS
 def bucket_of(microseconds: int) -> int:
     """Index of the bucket a duration falls in: its power of two, then one of four parts of it."""
     if microseconds < _SUB:
-        return microseconds if microseconds > 0 else 0
+        return max(0, microseconds)
     shift = microseconds.bit_length() - 1 - _SUB_BITS
     return (shift << _SUB_BITS) + (microseconds >> shift)
 
