@@ -97,6 +97,12 @@ class UploadTooLarge(SightlineError):
     sentence = "The upload is larger than the limit of {limit_mb} MB; raise SIGHTLINE_MAX_UPLOAD_MB to take it."
 
 
+class BodyTooLarge(SightlineError):
+    """A request's body, without its file, is larger than any that makes sense."""
+
+    sentence = "The request's body is larger than {limit_kb} kB, the most taken beside a file."
+
+
 class QueueFull(SightlineError):
     """Too many jobs are waiting."""
 
