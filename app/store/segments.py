@@ -1,0 +1,175 @@
+"""Segments: claimed in frame order with a lease and a term, committed whole or not at all."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.job import Segment, SegmentState, Wanted
+from app.store.tables import jobs, segments
+
+_C: Final = segments.c
+_OPEN: Final = sa.text("segments.state <> 'committed'")  # spelt as the partial index spells it, so that it is used
+
+
+def add(tx: Connection, items: list[Segment]) -> None:
+    """Store a job's segments."""
+    if items:
+        tx.execute(sa.insert(segments), [_values(segment) for segment in items])
+
+
+def claim(tx: Connection, job_id: str, *, holder: str, lease_s: float, now: datetime) -> Segment | None:
+    """Lease the first segment that is pending, or whose lease ran out, to `holder`; its term grows by one.
+
+    `now` is an aware datetime. None: nothing of this job can be claimed.
+    """
+    free = (_C.state == SegmentState.PENDING) | ((_C.state == SegmentState.LEASED) & (_C.lease_until <= now))
+    first = (
+        sa.select(_C.segment_index)
+        .where(_C.job_id == job_id, _OPEN, free)
+        .order_by(_C.segment_index)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    claimed = (
+        sa.update(segments)
+        .where(_C.job_id == job_id, _C.segment_index == first)
+        .values(state=SegmentState.LEASED, term=_C.term + 1, holder=holder, lease_until=now + timedelta(seconds=lease_s))
+        .returning(*_C)
+    )
+    row = tx.execute(claimed).first()
+    return None if row is None else _segment(row)
+
+
+def renew(tx: Connection, segment: Segment, lease_s: float, now: datetime) -> Wanted | None:
+    """Prolong a lease and say what is wanted of the job; None: the holder is fenced and must not commit."""
+    beat = sa.update(segments).where(*_held(segment)).values(lease_until=now + timedelta(seconds=lease_s))
+    if tx.execute(beat).rowcount == 0:
+        return None
+    wanted: Wanted = tx.execute(sa.select(jobs.c.wanted).where(jobs.c.id == segment.job_id)).scalar_one()
+    return wanted
+
+
+def commit(tx: Connection, segment: Segment, *, outputs_file: str, frames: int, loop_ms: float) -> bool:
+    """Commit a leased segment and count its frames to the job; False: fenced, or committed before, and nothing changed.
+
+    `frames` is how many frames were read, `loop_ms` how long the worker's loop took for them.
+    """
+    done = (
+        sa.update(segments)
+        .where(*_held(segment))
+        .values(
+            state=SegmentState.COMMITTED,
+            outputs_file=outputs_file,
+            frames=frames,
+            loop_ms=loop_ms,
+            lease_until=None,
+        )
+    )
+    if tx.execute(done).rowcount == 0:
+        return False
+    handled = jobs.c.frames_done + (segment.end - segment.start)
+    tx.execute(sa.update(jobs).where(jobs.c.id == segment.job_id).values(frames_done=handled))
+    return True
+
+
+def release(tx: Connection, segment: Segment) -> bool:
+    """Give a leased segment back, to be claimed by anybody; False: it was not held by this term any more."""
+    return _release(tx, *_held(segment)) == 1
+
+
+def release_holder(tx: Connection, holder_prefix: str) -> int:
+    """Give back every segment whose holder's name begins so; say how many."""
+    return _release(tx, sa.func.substr(_C.holder, 1, len(holder_prefix)) == holder_prefix)
+
+
+def release_job(tx: Connection, job_id: str) -> int:
+    """Give back every leased segment of a job, which fences their holders; say how many."""
+    return _release(tx, _C.job_id == job_id)
+
+
+def states(tx: Connection, job_id: str) -> list[Segment]:
+    """Every segment of a job, in frame order."""
+    query = sa.select(segments).where(_C.job_id == job_id).order_by(_C.segment_index)
+    return [_segment(row) for row in tx.execute(query)]
+
+
+def committed(tx: Connection, job_id: str, start: int = 0, end: int | None = None) -> list[Segment]:
+    """Committed segments that hold any of the frames `[start, end)`, in frame order."""
+    query = sa.select(segments).where(_C.job_id == job_id, _C.state == SegmentState.COMMITTED, _C.end_frame > start)
+    if end is not None:
+        query = query.where(_C.start_frame < end)
+    return [_segment(row) for row in tx.execute(query.order_by(_C.segment_index))]
+
+
+def count_open(tx: Connection, job_id: str) -> int:
+    """How many segments of a job are not committed yet."""
+    return _count(tx, _C.job_id == job_id, _OPEN)
+
+
+def count_leased(tx: Connection, job_id: str) -> int:
+    """How many segments of a job are leased, the leases that ran out included."""
+    return _count(tx, _C.job_id == job_id, _OPEN, _C.state == SegmentState.LEASED)
+
+
+def loop_ms(tx: Connection, job_id: str) -> float:
+    """Wall time of the workers' loops over all committed segments of a job, in milliseconds."""
+    return float(tx.execute(sa.select(sa.func.sum(_C.loop_ms)).where(_C.job_id == job_id)).scalar() or 0.0)
+
+
+def begun(tx: Connection, job_id: str) -> bool:
+    """Say whether any segment of a job was ever claimed."""
+    return _count(tx, _C.job_id == job_id, _C.term > 0) > 0
+
+
+def remove(tx: Connection, job_id: str) -> None:
+    """Delete every segment of a job."""
+    tx.execute(sa.delete(segments).where(_C.job_id == job_id))
+
+
+def _held(segment: Segment) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _C.job_id == segment.job_id,
+        _C.segment_index == segment.index,
+        _C.term == segment.term,
+        _C.state == SegmentState.LEASED,
+    )
+
+
+def _release(tx: Connection, *which: sa.ColumnElement[bool]) -> int:
+    back = sa.update(segments).where(*which, _C.state == SegmentState.LEASED)
+    return tx.execute(back.values(state=SegmentState.PENDING, holder=None, lease_until=None)).rowcount
+
+
+def _count(tx: Connection, *which: Any) -> int:
+    return tx.execute(sa.select(sa.func.count()).select_from(segments).where(*which)).scalar_one()
+
+
+def _values(segment: Segment) -> dict[str, Any]:
+    return {
+        "job_id": segment.job_id,
+        "segment_index": segment.index,
+        "start_frame": segment.start,
+        "end_frame": segment.end,
+        "pass_number": segment.pass_number,
+        "planned": segment.planned,
+        "state": segment.state,
+        "term": segment.term,
+        "outputs_file": segment.outputs_file,
+    }
+
+
+def _segment(row: Any) -> Segment:
+    return Segment(
+        job_id=row.job_id,
+        index=row.segment_index,
+        start=row.start_frame,
+        end=row.end_frame,
+        pass_number=row.pass_number,
+        planned=row.planned,
+        state=row.state,
+        term=row.term,
+        outputs_file=row.outputs_file,
+    )
