@@ -191,8 +191,8 @@ warnings: Final = sa.Table(
     sa.Column("code", sa.String(64), primary_key=True),
     sa.Column("stage", sa.Text, primary_key=True),  # empty text: about no stage
     sa.Column("message", sa.Text, nullable=False),
-    sa.Column("count", sa.BigInteger, nullable=False),
-    sa.Column("told", sa.BigInteger, nullable=False),  # the count that the last fact told
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("told", sa.BigInteger, nullable=False),  # the total that the last fact told
     sa.Column("first_frame_index", sa.BigInteger),
     sa.Column("last_frame_index", sa.BigInteger),
     sa.Column("first_at", Moment, nullable=False),

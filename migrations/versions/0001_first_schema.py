@@ -158,7 +158,7 @@ def _create_warnings() -> None:
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("told", sa.BigInteger(), nullable=False),
         sa.Column("first_frame_index", sa.BigInteger()),
         sa.Column("last_frame_index", sa.BigInteger()),
