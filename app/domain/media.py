@@ -42,43 +42,79 @@ class MediaInfo(msgspec.Struct, frozen=True):
     rotation: int = 0
 
 
+class FrameClock(StrEnum):
+    """What tells the frames of a video apart and puts them in order."""
+
+    PTS = "pts"  # presentation times: none missing, none repeated, and shown to rise in a trial decode
+    POC = "poc"  # H.264's own picture order counts, where the container's times are false
+    COUNT = "count"  # nothing but the order in which the decoder gives frames
+
+
+class SeekBy(StrEnum):
+    """How a demuxer is brought near a key packet."""
+
+    PTS = "pts"
+    DTS = "dts"
+    NONE = "none"  # read from the start
+
+
 class DecodePlan(msgspec.Struct, frozen=True):
     """How every worker decodes this source; part of the stored plan, because it changes damaged pictures.
 
-    `pts_trusted` says that presentation times identify frames; otherwise frames are counted from the segment's start.
+    `time_base` is that of the stream's presentation times, `first_pts` the time of frame 0 (media time counts from there).
     """
 
     stream_index: int = 0
     time_base: tuple[int, int] = (1, 1)
     first_pts: int = 0
-    pts_trusted: bool = True
+    clock: FrameClock = FrameClock.PTS
+    seek_by: SeekBy = SeekBy.PTS
     thread_type: str = "NONE"
     thread_count: int = 1
 
 
 class SegmentEntry(msgspec.Struct, frozen=True):
-    """Where a segment of a video begins and ends, and the key packet from which it can be decoded.
+    """Where a segment of a video can be decoded from, and which of the frames decoded there are its own.
 
-    `start_pts` (inclusive) and `end_pts` (exclusive, None at the end) bound the frames; `skip` frames decoded from the key
-    packet on come before the segment when presentation times are not trusted. `pts` maps the segment's frames to indices.
+    `key_…` identify the key packet. Decoding it and what follows, `feed` packets in all, gives one run of frames in the order
+    of the plan's clock; several segments may share a run. The segment's frames are those with `first <= clock < until`:
+    presentation times (PTS), or ranks counted from the run's first packet (POC, COUNT).
     """
 
-    start_pts: int | None
-    end_pts: int | None
     key_pts: int | None
     key_dts: int | None
     key_pos: int | None
     key_size: int
-    skip: int = 0
+    feed: int
+    first: int
+    until: int
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Frames that could not be decoded, or may be wrong: `count` of them from `first_index` on, with the reason.
+
+    `code` is one of `frames_lost` and `pictures_doubtful`. Indices are ranks within one pass over the source.
+    """
+
+    code: str
+    first_index: int
+    count: int
+    message: str
 
 
 class PlannedSegment(msgspec.Struct, frozen=True):
-    """Frames `[start, end)` of one pass over a source, with the way into them (None where any frame can be opened alone)."""
+    """Frames `[start, end)` of one pass over a source, with the way into them.
+
+    A video has its `entry`, a folder the names of its `files`, an image neither. `losses` were seen when the source was
+    planned: packets that are missing from a damaged or truncated file, which therefore have no index.
+    """
 
     start: int
     end: int
     start_t_s: float | None = None
     entry: SegmentEntry | None = None
+    files: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 class SourcePlan(msgspec.Struct, frozen=True):
@@ -87,12 +123,3 @@ class SourcePlan(msgspec.Struct, frozen=True):
     media: MediaInfo
     decode: DecodePlan
     segments: tuple[PlannedSegment, ...]
-
-
-class Loss(msgspec.Struct, frozen=True):
-    """Frames of a segment that could not be decoded, or may be wrong, with the reason."""
-
-    code: str
-    first_index: int
-    count: int
-    message: str
