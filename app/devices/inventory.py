@@ -1,0 +1,180 @@
+"""What hardware OpenCV can use on this machine, and why not where it cannot; looked for in a child process."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import msgspec
+
+from app.devices.nvml import read_gpus
+from app.domain.device import FallbackCode, Target
+from app.domain.insight import GpuUsage
+
+TIME_LIMIT_S: Final = 60.0  # a driver that hangs must not hang the server's start
+
+
+class TargetState(msgspec.Struct, frozen=True):
+    """Whether networks can run on a target here; where not, a code and a sentence."""
+
+    target: Target
+    available: bool
+    code: FallbackCode | None
+    reason: str
+
+
+class OpenCV(msgspec.Struct, frozen=True):
+    """Facts of the OpenCV that is installed: `distributions` are the packages that brought it (more than one is trouble)."""
+
+    version: str
+    distributions: tuple[str, ...]
+    cuda: str | None
+    parallel: str
+    cpu_features: str
+    engines: tuple[str, ...]
+
+
+class Cpu(msgspec.Struct, frozen=True):
+    """The processor: `cores` it has, `usable` by this process."""
+
+    name: str
+    cores: int
+    usable: int
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """What is here. `problem` says why OpenCV's part is missing, where it is."""
+
+    cpu: Cpu
+    opencv: OpenCV | None
+    targets: tuple[TargetState, ...]
+    gpus: tuple[GpuUsage, ...] = ()
+    problem: str | None = None
+
+    def state(self, target: Target) -> TargetState | None:
+        """Give the state of one target."""
+        return next((state for state in self.targets if state.target is target), None)
+
+
+def inventory() -> Inventory:
+    """Look at this machine, in this process: imports OpenCV and wakes its drivers. Use `take_inventory` in a server."""
+    import cv2  # noqa: PLC0415  # a server that takes its inventory in a child never loads OpenCV for it
+
+    build = cv2.getBuildInformation()
+    opencv = OpenCV(
+        version=cv2.__version__,
+        distributions=tuple(sorted(set(packages_distributions().get("cv2", ())))),
+        cuda=build_fact(build, "NVIDIA CUDA"),
+        parallel=build_fact(build, "Parallel framework") or "none",
+        cpu_features=cv2.getCPUFeaturesLine(),
+        engines=tuple(name.removeprefix("ENGINE_").lower() for name in sorted(dir(cv2.dnn)) if name.startswith("ENGINE_")),
+    )
+    return Inventory(read_cpu(), opencv, _targets(cv2, build), read_gpus())
+
+
+async def take_inventory(*, timeout_s: float = TIME_LIMIT_S) -> Inventory:
+    """Take the inventory in a child process; a child that dies or hangs is told in `problem`, never raised."""
+    command = [sys.executable, "-m", "app.devices.inventory"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    try:
+        with anyio.fail_after(timeout_s):
+            child = await anyio.run_process(command, check=False, stdin=subprocess.DEVNULL, env=environment)
+        return msgspec.json.decode(child.stdout.splitlines()[-1], type=Inventory)
+    except TimeoutError:
+        return _without_opencv(f"Looking at this machine's devices took more than {timeout_s:g} s and was given up.")
+    except OSError as error:
+        return _without_opencv(f"The process that looks at this machine's devices could not be started: {error}.")
+    except (IndexError, msgspec.DecodeError):
+        said = child.stderr.decode(errors="replace").strip().splitlines()
+        last = said[-1] if said else f"exit code {child.returncode}, nothing said"
+        return _without_opencv(f"OpenCV could not be looked at: {last}.")
+
+
+def explain_cuda(*, cuda_line: str | None, devices: int) -> tuple[FallbackCode, str]:
+    """Say why OpenCV's networks have no CUDA here, from its build's `NVIDIA CUDA` line and the number of devices it counts.
+
+    The count is that of `cv2.cuda.getCudaEnabledDeviceCount()`: -1 for a driver that is missing or too old.
+    """
+    if cuda_line is None or cuda_line.upper().startswith("NO"):
+        return FallbackCode.NOT_BUILT, (
+            "OpenCV here was built without CUDA (no wheel on PyPI has it); a build of your own is needed to use an NVIDIA GPU."
+        )
+    if devices < 0:
+        return FallbackCode.NO_DRIVER, "OpenCV was built with CUDA, but the NVIDIA driver is missing or too old for it."
+    if devices == 0:
+        return FallbackCode.NO_DEVICE, "OpenCV was built with CUDA, but this machine shows it no NVIDIA GPU."
+    return FallbackCode.NO_BACKEND, "OpenCV sees an NVIDIA GPU, but its dnn module was built without cuDNN."
+
+
+def explain_opencl(*, opencl_line: str | None, runtime: bool) -> tuple[FallbackCode, str]:
+    """Say why OpenCV's networks have no OpenCL here, from its build's `OpenCL` line and whether a runtime was found."""
+    if opencl_line is None or opencl_line.upper().startswith("NO"):
+        return FallbackCode.NOT_BUILT, "OpenCV here was built without OpenCL."
+    if not runtime:
+        return FallbackCode.NO_DRIVER, "OpenCV was built with OpenCL, but no OpenCL driver (ICD) is installed here."
+    return FallbackCode.NO_DEVICE, "An OpenCL driver is installed, but it shows OpenCV no device that its networks can use."
+
+
+def build_fact(build: str, name: str) -> str | None:
+    """Give what `cv2.getBuildInformation()` says after `name:`, None where there is no such line."""
+    match = re.search(rf"^\s*{re.escape(name)}:[ \t]*(\S.*?)\s*$", build, re.MULTILINE)
+    return match[1] if match else None
+
+
+def read_cpu() -> Cpu:
+    """Read the processor's name and cores."""
+    name = platform.processor() or platform.machine()
+    try:
+        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        name = match[1].strip() if match else name
+    except OSError:
+        pass  # no Linux: the platform's own word stands
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = os.cpu_count() or 1
+    return Cpu(name, cores, len(affinity(0)) if affinity else cores)
+
+
+def _targets(cv2: Any, build: str) -> tuple[TargetState, ...]:
+    """Ask OpenCV which targets each backend has; that answer is decisive, the reasons come after it."""
+    dnn = cv2.dnn
+    cuda = _available(dnn, "CUDA")
+    why_no_cuda = explain_cuda(cuda_line=build_fact(build, "NVIDIA CUDA"), devices=cv2.cuda.getCudaEnabledDeviceCount())
+    no_half = (FallbackCode.NOT_SUPPORTED, "The GPU runs OpenCV's networks, but not in half precision.")
+    no_openvino = (FallbackCode.NOT_BUILT, "OpenCV here was built without OpenVINO.")
+    opencl = "OPENCL" in _available(dnn, "OPENCV") and cv2.ocl.haveOpenCL()
+    why_no_opencl = explain_opencl(opencl_line=build_fact(build, "OpenCL"), runtime=cv2.ocl.haveOpenCL())
+    return (
+        _state(Target.CUDA_FP16, "CUDA_FP16" in cuda, no_half if "CUDA" in cuda else why_no_cuda),
+        _state(Target.CUDA, "CUDA" in cuda, why_no_cuda),
+        _state(Target.OPENVINO, "CPU" in _available(dnn, "INFERENCE_ENGINE"), no_openvino),
+        _state(Target.OPENCL, opencl, why_no_opencl),
+        _state(Target.CPU, True, (FallbackCode.NO_BACKEND, "")),
+    )
+
+
+def _available(dnn: Any, backend: str) -> set[str]:
+    """Names of the targets a backend has; none where this OpenCV does not know the backend."""
+    number = getattr(dnn, f"DNN_BACKEND_{backend}", None)
+    if number is None:
+        return set()
+    found = {int(target) for target in dnn.getAvailableTargets(number)}
+    prefix = "DNN_TARGET_"
+    return {name.removeprefix(prefix) for name in dir(dnn) if name.startswith(prefix) and getattr(dnn, name) in found}
+
+
+def _state(target: Target, available: bool, why_not: tuple[FallbackCode, str]) -> TargetState:
+    return TargetState(target, available, *((None, "Ready.") if available else why_not))
+
+
+def _without_opencv(problem: str) -> Inventory:
+    states = tuple(TargetState(target, False, FallbackCode.NO_BACKEND, problem) for target in Target)
+    return Inventory(read_cpu(), None, states, problem=problem)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(b"\n" + msgspec.json.encode(inventory()) + b"\n")
