@@ -48,6 +48,12 @@ class Histogram:
         self.total_us += other.total_us
         self.max_us = max(self.max_us, other.max_us)
 
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """What was counted after an earlier copy of this histogram was taken (its maximum is the whole one's)."""
+        before = earlier.buckets
+        buckets = {bucket: left for bucket, count in self.buckets.items() if (left := count - before.get(bucket, 0))}
+        return Histogram(buckets, self.count - earlier.count, self.total_us - earlier.total_us, self.max_us)
+
     def percentile_ms(self, percent: float) -> float:
         """Duration in milliseconds below which `percent` of the counted ones lie (0 when nothing was counted)."""
         if not self.count:

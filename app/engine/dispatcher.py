@@ -1,0 +1,168 @@
+"""The dispatcher: looks what is to be done, gives segments to workers, and moves jobs along."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+
+from app.domain.errors import SightlineError
+from app.domain.job import Job, JobStatus, Wanted
+from app.engine import settle
+from app.engine.finisher import Finisher
+from app.engine.flights import Flights
+from app.engine.job_run import JobRun, stage_tasks
+from app.engine.messages import Forget
+from app.engine.process import clock
+from app.engine.station import Station
+from app.store import breakdowns, jobs
+
+_TICK_S: Final = 0.25
+_REFRESH_S: Final = 1.0
+
+
+class Dispatcher:
+    """Moves every active job along until it is cancelled."""
+
+    def __init__(self, station: Station) -> None:
+        self._at = station
+        self._runs: dict[str, JobRun] = {}
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._refreshed_at = 0.0
+        self._finisher = Finisher(station)
+        self._flights = Flights(station, self._fail, self._woken.set)
+        self._ends: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look at the database again soon; may be called from any thread."""
+        with suppress(RuntimeError):  # the loop has ended: nobody is left to be woken
+            self._loop.call_soon_threadsafe(self._rouse)
+
+    @property
+    def idle_since(self) -> float | None:
+        """When a segment was last committed (by the process's clock), or None while there is nothing to do."""
+        return self._flights.committed_at if any(run.flights for run in self._runs.values()) else None
+
+    async def run(self) -> None:
+        """Work until cancelled; what is in flight then is given back."""
+        try:
+            while True:
+                if clock() - self._refreshed_at >= _REFRESH_S:
+                    await self._refresh()
+                await self._assign()
+                self._tell()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), _TICK_S)
+                self._woken.clear()
+        finally:
+            for end in self._ends:
+                end.cancel()
+            await asyncio.gather(*self._ends, return_exceptions=True)
+            await self._flights.close()
+
+    def _rouse(self) -> None:
+        self._refreshed_at = 0.0
+        self._woken.set()
+
+    def _tell(self) -> None:
+        waiting = sum(1 for run in self._runs.values() if run.job.status is JobStatus.QUEUED)
+        for run in self._runs.values():
+            self._at.teller.aim(run, self._at.executor)
+            if run.flights:
+                self._at.teller.metrics(run, clock(), waiting)
+
+    async def _refresh(self) -> None:
+        self._refreshed_at = clock()
+        active = {job.id: job for job in await self._at.read(lambda tx: jobs.active(tx, self._at.runner))}
+        for run in [run for job_id, run in self._runs.items() if job_id not in active and not run.ending]:
+            self._let_go(run)
+        for job in active.values():
+            taken = self._runs.get(job.id) or await self._take_up(job)
+            if taken is not None:
+                taken.job = job
+                await self._bring_about(taken)
+
+    async def _take_up(self, job: Job) -> JobRun | None:
+        if job.status is JobStatus.PAUSED and job.wanted is Wanted.PAUSE:
+            return None
+        try:
+            plugins = {stage.plugin for stage in job.pipeline.stages}
+            known = {plugin: (self._at.plugins.get(plugin), self._at.plugins.folder(plugin)) for plugin in plugins}
+        except SightlineError as error:
+            reason = str(error)
+            await self._at.write(lambda tx: settle.fail(tx, job.id, reason))
+            return None
+        run = JobRun(job, stage_tasks(job, known))
+        for row in await self._at.read(lambda tx: breakdowns.of_job(tx, job.id)):
+            run.learn(row)
+        await asyncio.to_thread(self._at.outputs_folder(job.id).mkdir, parents=True, exist_ok=True)
+        self._runs[job.id] = run
+        return run
+
+    async def _bring_about(self, run: JobRun) -> None:
+        wanted = run.job.wanted
+        if run.ending:
+            if wanted is Wanted.CANCEL:
+                self._finisher.interrupt(run.job.id)
+        elif run.job.status is JobStatus.FINALIZING:
+            self._end(run)
+        elif wanted is not Wanted.RUN:
+            if wanted is Wanted.CANCEL or not run.serial:
+                self._flights.drop(run)
+            if not run.flights:
+                await self._settle_wish(run, wanted)
+
+    async def _settle_wish(self, run: JobRun, wanted: Wanted) -> None:
+        run.restart_clock()
+        if wanted is Wanted.STOP:
+            self._end(run, stopped=True)
+            return
+        if wanted is Wanted.CANCEL:
+            await self._finisher.cancel(run)
+        elif run.job.status is not JobStatus.PAUSED:
+            await self._at.write(lambda tx: jobs.move(tx, run.job.id, JobStatus.PAUSED))
+        self._let_go(run)
+
+    async def _assign(self) -> None:
+        launched = True
+        while launched:
+            launched = False
+            for run in sorted(self._runs.values(), key=_turn):
+                worker = run.worker_for_next(self._at.executor.load(), time.time())
+                if worker is not None and await self._flights.launch(run, worker):
+                    launched = True
+                    break
+        for run in list(self._runs.values()):
+            if run.exhausted and not run.flights and not run.ending and run.job.wanted is Wanted.RUN:
+                self._end(run)
+
+    def _end(self, run: JobRun, *, stopped: bool = False) -> None:
+        run.ending = True
+        end = asyncio.ensure_future(self._see_through(run, stopped=stopped))
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
+
+    async def _see_through(self, run: JobRun, *, stopped: bool) -> None:
+        try:
+            await self._finisher.finish(run, stopped=stopped)
+        finally:
+            self._let_go(run)
+            self._rouse()
+
+    async def _fail(self, run: JobRun, error: str) -> None:
+        run.ending = True
+        self._flights.drop(run)
+        await self._finisher.fail(run, error)
+        self._let_go(run)
+
+    def _let_go(self, run: JobRun) -> None:
+        self._flights.drop(run)
+        self._runs.pop(run.job.id, None)
+        self._at.teller.forget(run.job.id)
+        for worker in self._at.executor.load():
+            self._at.executor.order(worker, Forget(run.job.id))
+
+
+def _turn(run: JobRun) -> tuple[int, int, float]:
+    """Whose turn it is: the highest priority first, then who has the fewest segments in flight, then the oldest."""
+    return -run.job.priority, len(run.flights), run.job.created_at.timestamp()

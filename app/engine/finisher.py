@@ -1,0 +1,105 @@
+"""Brings jobs to their end: sums up every stage, and moves the job to its last status."""
+
+import asyncio
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from app.domain.job import Job, JobStatus, Wanted, WarningCode
+from app.engine import settle
+from app.engine.executor import LostWorker
+from app.engine.job_run import JobRun
+from app.engine.messages import FinalizeDone, FinalizeTask, Report, StageTask, TaskFailed
+from app.engine.process import clock
+from app.engine.station import Station
+from app.store import jobs, segments, warnings
+
+_TRIES: Final = 2
+
+
+class Finisher:
+    """Ends jobs: completed, failed or cancelled."""
+
+    def __init__(self, station: Station) -> None:
+        self._at = station
+        self._summing: dict[str, int] = {}  # the worker that sums up a job's stage right now
+
+    async def finish(self, run: JobRun, *, stopped: bool) -> None:
+        """Sum up every stage over its committed outputs and complete the job."""
+        job_id = run.job.id
+        await self._at.write(lambda tx: _begin(tx, job_id, stopped=stopped))
+        committed = await self._at.read(lambda tx: segments.committed(tx, job_id))
+        folder = self._at.outputs_folder(job_id)
+        files = tuple(str(folder / segment.outputs_file) for segment in committed if segment.outputs_file)
+        done = [(task, await self._sum_up(run, task, files)) for task in run.stages if task.stage.id not in run.unprepared]
+        if await self._wanted(job_id) is Wanted.CANCEL:
+            await self.cancel(run)
+            return
+        run.job = await self._at.write(lambda tx: settle.finish(tx, job_id, done), ring=False)
+        self._at.teller.progress(run, clock(), full=True)
+        self._at.ring()
+
+    async def fail(self, run: JobRun, error: str) -> None:
+        """End a job that cannot go on; what was committed stays."""
+        await self._end(run, lambda tx: settle.fail(tx, run.job.id, error))
+
+    async def cancel(self, run: JobRun) -> None:
+        """End a job as cancelled; what was committed stays."""
+        await self._end(run, lambda tx: settle.cancel(tx, run.job.id))
+
+    def interrupt(self, job_id: str) -> None:
+        """Stop summing up a job."""
+        worker = self._summing.get(job_id)
+        if worker is not None:
+            self._at.executor.kill(worker)
+
+    async def _end(self, run: JobRun, change: settle.Change) -> None:
+        run.job = await self._at.write(change, ring=False)
+        self._at.teller.progress(run, clock(), force=True)
+        self._at.ring()
+
+    async def _wanted(self, job_id: str) -> Wanted:
+        return (await self._at.read(lambda tx: jobs.get(tx, job_id))).wanted
+
+    async def _sum_up(self, run: JobRun, task: StageTask, files: tuple[str, ...]) -> FinalizeDone:
+        error, detail = "it was stopped", None
+        for _ in range(_TRIES):
+            if await self._wanted(run.job.id) is Wanted.CANCEL:
+                break
+            worker = await self._free_worker()
+            self._summing[run.job.id] = worker
+            try:
+                order = FinalizeTask(self._at.next_task(), run.job.id, task, files, self._at.cores)
+                outcome = await self._at.executor.execute(worker, order, _pass_over)
+            except LostWorker as lost:
+                error, detail = str(lost), str(lost.facts["detail"] or "") or None
+                continue
+            finally:
+                self._summing.pop(run.job.id, None)
+            if isinstance(outcome, FinalizeDone):
+                return outcome
+            error = outcome.message if isinstance(outcome, TaskFailed) else error
+        return FinalizeDone(0, None, error, detail, 0)
+
+    async def _free_worker(self) -> int:
+        while not (load := self._at.executor.load()):  # noqa: ASYNC110  # workers come up by themselves and tell nobody here
+            await asyncio.sleep(0.05)
+        return min(load, key=lambda worker: load[worker])
+
+
+def _pass_over(worker: int, report: Report) -> None:
+    """Summing up tells nothing on the way."""
+
+
+def _begin(tx: Connection, job_id: str, *, stopped: bool) -> Job:
+    job = jobs.get(tx, job_id)
+    if job.status is JobStatus.FINALIZING:
+        return job
+    if stopped:
+        total = "an unknown number of" if job.frames_total is None else str(job.frames_total)
+        warnings.warn(
+            tx, job_id, code=WarningCode.STOPPED_EARLY, stage=None,
+            message=f"Stopped on request after {job.frames_done} of {total} frames.", count=1,
+            first_frame_index=None, last_frame_index=None, detail=None,
+        )  # fmt: skip
+    return jobs.move(tx, job_id, JobStatus.FINALIZING, reason="stopped on request" if stopped else None)

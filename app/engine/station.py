@@ -1,0 +1,72 @@
+"""What the dispatcher and its parts work with, and how they reach the database."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from app.domain.plugin import PluginMetadata
+from app.engine.executor import Executor
+from app.engine.teller import Teller
+from app.store.engine import Store
+
+T = TypeVar("T")
+
+
+class Plugins(Protocol):
+    """Where plugins are found."""
+
+    def get(self, plugin_id: str) -> PluginMetadata:
+        """What a plugin declares; raises UnknownPlugin or BrokenPlugin."""
+
+    def folder(self, plugin_id: str) -> Path:
+        """Where a plugin's code lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The dispatcher's surroundings.
+
+    `runner` names the process whose jobs it does (None: the server's jobs), `holder` is its name on leases,
+    `outputs_folder` gives a job's folder, `ring` says that facts were written, `cores` is what all workers share.
+    """
+
+    store: Store
+    executor: Executor
+    plugins: Plugins
+    outputs_folder: Callable[[str], Path]
+    teller: Teller
+    ring: Callable[[], None]
+    holder: str
+    runner: str | None = None
+    cores: int = 1
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def next_task(self) -> int:
+        """A number for a task that no other task of this process has."""
+        return next(self._numbers)
+
+    async def read(self, question: Callable[[Connection], T]) -> T:
+        """Ask the database something, on a thread."""
+
+        def ask() -> T:
+            with self.store.read() as tx:
+                return question(tx)
+
+        return await asyncio.to_thread(ask)
+
+    async def write(self, change: Callable[[Connection], T], *, ring: bool = True) -> T:
+        """Change the database in one transaction, on a thread; then say that facts may have been written."""
+
+        def make() -> T:
+            with self.store.begin() as tx:
+                return change(tx)
+
+        result = await asyncio.to_thread(make)
+        if ring:
+            self.ring()
+        return result
