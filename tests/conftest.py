@@ -1,0 +1,314 @@
+"""Fixtures every part shares: a real server in a process of its own, a real Chromium, real media, and the real inputs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IN_CI = bool(os.environ.get("CI") or os.environ.get("SIGHTLINE_CI"))
+PATIENCE_S = 60.0  # how long a test waits for something to come about before it calls it broken
+MUST_RUN_IN_CI = ("browser", "postgres")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make baselines` accept what the program shows now."""
+    parser.addoption("--accept-baselines", action="store_true", help="write tests/baselines afresh instead of comparing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Turn a skip into a failure in CI where what is missing can be installed."""
+    report = yield
+    needs = [name for name in MUST_RUN_IN_CI if item.get_closest_marker(name)]
+    if IN_CI and report.skipped and needs and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} must not skip in CI, where its {needs[0]} can be installed: {reason}"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use, so that nobody has to remember: `-m browser`, `-m shared`."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        for fixture in ("browser", "shared"):
+            if fixture in used:
+                item.add_marker(fixture)
+
+
+def wait_until(seen: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Ask again and again until the answer is true, and give it; fail with `what` when it never is."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        if answer := seen():
+            return answer
+        time.sleep(0.05)
+    pytest.fail(f"waited {patience_s:g} s in vain for {what}")
+
+
+@pytest.fixture(name="wait_until", scope="session")
+def _wait_until() -> Callable[..., Any]:
+    """Hand `wait_until(seen, what)` to tests."""
+    return wait_until
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Folder of the real videos and models beside the project; skips where a machine has none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real videos and models are not beside the project (../shared/data)")
+    return folder
+
+
+@dataclass
+class Server:
+    """A running `sightline serve`: its address, its home folder, and what it printed."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    home: Path
+    log: Path
+
+    def client(self, **options: Any) -> httpx.Client:
+        """Open a client of this server; close it in the test."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+
+    def printed(self) -> str:
+        """Give everything the server printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def processes(self) -> list[psutil.Process]:
+        """List the server and everything it started that still runs, also what outlived its parent."""
+        mine = []
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) == self.process.pid and process.status() != psutil.STATUS_ZOMBIE:
+                    mine.append(process)
+            except (psutil.Error, OSError):  # it ended while we looked
+                continue
+        return mine
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, patience_s: float = 20.0) -> int:
+        """Ask the server to end, wait until it has, and give its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the server did not end within {patience_s:g} s of {how.name}; it printed:\n{self.printed()}")
+
+    def sweep(self) -> list[str]:
+        """Kill what is left of the server and say what it was."""
+        wait = time.monotonic() + 5  # workers notice the end of their parent by themselves
+        while self.processes() and time.monotonic() < wait:
+            time.sleep(0.05)
+        left = self.processes()
+        names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+        for process in left:
+            process.kill()
+        return names
+
+
+class Servers:
+    """Starts real servers, each in a session of its own, and ends them with nothing left behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[Server] = []
+
+    def start(self, *arguments: str, home: Path | None = None, env: dict[str, str] | None = None, port: int = 0) -> Server:
+        """Serve from a folder that is not the checkout, and wait until the server says it is ready for work."""
+        number = len(self._running)
+        home = home or self._folder / f"home{number}"
+        log = self._folder / f"server{number}.log"
+        command = [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments]
+        elsewhere = self._folder / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                command,
+                cwd=elsewhere,
+                env=environment(home, env),
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        server = Server(process, "", home, log)
+        self._running.append(server)
+        server.url = self._address(server)
+        wait_until(lambda: self._ready(server), "the server to be ready")
+        return server
+
+    @staticmethod
+    def _address(server: Server) -> str:
+        def said() -> str | None:
+            if server.process.poll() is not None:
+                pytest.fail(f"the server ended with {server.process.returncode}; it printed:\n{server.printed()}")
+            lines = server.printed().splitlines()
+            return next((line.split()[-1] for line in lines if line.startswith("Sightline is at ")), None)
+
+        return wait_until(said, f"the server to say its address ({server.log})")
+
+    @staticmethod
+    def _ready(server: Server) -> bool:
+        try:
+            return httpx.get(f"{server.url}/readyz", timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        """End every server; fail when one leaves a process behind."""
+        left = []
+        for server in self._running:
+            try:
+                server.stop()
+            finally:
+                left += server.sweep()
+        assert not left, f"processes were left behind: {left}"
+
+
+def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
+    """Environment of a Sightline process under test: no setting from outside, its own home."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")}
+    return inherited | {"SIGHTLINE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | (extra or {})
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Start as many servers as a test needs: `servers.start("--demo", env={…})`."""
+    started = Servers(tmp_path)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def server(servers: Servers) -> Server:
+    """One server with an empty history."""
+    return servers.start()
+
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all the tests of a module that do not mind each other's jobs."""
+    started = Servers(tmp_path_factory.mktemp("server"))
+    yield started.start()
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium. It lives as long as a module: while it runs, its thread can start no other event loop."""
+    from playwright.sync_api import sync_playwright
+
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses its sandbox to root
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of: console errors, page errors, requests to another host. Must be empty at the end."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Any, complaints: list[str]) -> Iterator[Callable[..., Any]]:
+    """Open an address in a context of its own: `open_page(url, java_script_enabled=False, viewport=…)` gives the Page."""
+    contexts = []
+
+    def open_(url: str, **options: Any) -> Any:
+        home = urlsplit(url).netloc
+        context = browser.new_context(**options)
+        contexts.append(context)
+
+        def guard(route: Any) -> None:
+            if urlsplit(route.request.url).netloc in ("", home):
+                route.continue_()
+                return
+            complaints.append(f"asked another host: {route.request.url}")
+            route.abort()
+
+        context.route("**/*", guard)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.on("console", lambda said: complaints.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+        page.goto(url, wait_until="domcontentloaded")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not complaints, "the browser complained:\n" + "\n".join(complaints)
+
+
+def moving_square(index: int, width: int, height: int) -> np.ndarray:
+    """Draw one frame, BGR: a textured background and a bright square that moves 3 pixels a frame."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    picture = np.stack([(columns * 3 + rows) % 97, (rows * 2) % 113, (columns + 2 * rows) % 89], axis=2).astype(np.uint8)
+    side = max(8, height // 5)
+    left, top = (index * 3) % max(1, width - side), height // 3
+    picture[top : top + side, left : left + side] = (40, 220, 250)
+    return picture
+
+
+def write_clip(
+    path: Path, *, frames: int = 90, size: tuple[int, int] = (160, 120), fps: int = 30, codec: str = "libx264"
+) -> Path:
+    """Write a real video of `moving_square` with PyAV; the container goes by the suffix, a keyframe stands every 30 frames."""
+    width, height = size
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(fps))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.gop_size = 30
+        for index in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(moving_square(index, width, height), format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> Callable[..., Path]:
+    """Write a clip into the test's folder: `make_clip("long.mkv", frames=300, size=(320, 240), fps=25)`."""
+
+    def make(name: str = "clip.mp4", **options: Any) -> Path:
+        return write_clip(tmp_path / name, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 90 frames, 160×120, 30 a second, with one square that moves. Read only."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "moving square.mp4")
+
+
+@pytest.fixture(scope="session")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PNG picture of 160×120. Read only."""
+    import cv2
+
+    path = tmp_path_factory.mktemp("still") / "square.png"
+    assert cv2.imwrite(str(path), moving_square(10, 160, 120))
+    return path
