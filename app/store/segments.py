@@ -100,7 +100,7 @@ def committed(tx: Connection, job_id: str, start: int = 0, end: int | None = Non
     """Committed segments that hold any of the frames `[start, end)`, in frame order."""
     query = sa.select(segments).where(_C.job_id == job_id, _C.state == SegmentState.COMMITTED, _C.end_frame > start)
     if end is not None:
-        query = query.where(_C.start_frame < end)
+        query = query.where(_C.start_frame < end, sa.literal(start) < end)
     return [_segment(row) for row in tx.execute(query.order_by(_C.segment_index))]
 
 

@@ -1,0 +1,325 @@
+"""Jobs: what goes in comes out, lists page and filter, moves keep to their table, the queue has an order."""
+
+from collections.abc import Callable
+from datetime import UTC, timedelta, timezone
+
+import pytest
+
+from app.domain.errors import IdempotencyConflict, UnknownFilter, UnknownJob, WrongState
+from app.domain.insight import Status
+from app.domain.job import MOVES, Job, JobStatus, Pace, Segment, Wanted
+from app.domain.media import SourceKind, SourceRef
+from app.domain.pipeline import Condition, FailurePolicy, OnError, Pipeline, Stage
+from app.store import facts, jobs, segments
+from app.store.engine import Store, utc_now
+from app.store.tables import metadata
+
+WAYS = {  # moves that lead from the queue to each status
+    JobStatus.QUEUED: (),
+    JobStatus.RUNNING: (JobStatus.RUNNING,),
+    JobStatus.PAUSED: (JobStatus.PAUSED,),
+    JobStatus.FINALIZING: (JobStatus.FINALIZING,),
+    JobStatus.COMPLETED: (JobStatus.FINALIZING, JobStatus.COMPLETED),
+    JobStatus.COMPLETED_WITH_WARNINGS: (JobStatus.FINALIZING, JobStatus.COMPLETED_WITH_WARNINGS),
+    JobStatus.FAILED: (JobStatus.FAILED,),
+    JobStatus.CANCELLED: (JobStatus.CANCELLED,),
+}
+
+
+def statuses_told(store: Store, job_id: str = "job-a") -> list[tuple[JobStatus | None, JobStatus, str | None]]:
+    with store.read() as tx:
+        told = [fact for _, fact in facts.of_job(tx, job_id)]
+    return [(fact.previous, fact.status, fact.reason) for fact in told if isinstance(fact, Status)]
+
+
+def walk(store: Store, job_id: str, *ways: JobStatus) -> None:
+    with store.begin() as tx:
+        for status in ways:
+            jobs.move(tx, job_id, status)
+
+
+def test_every_field_of_a_job_comes_back_as_it_went_in(store: Store, add: Callable[..., Job]):
+    stages = (
+        Stage("hog", "people_hog", {"hit_threshold": 0.25, "labels": ["person"]}, every=2, device="cpu"),
+        Stage(
+            "count",
+            "counter",
+            {},
+            needs=("hog",),
+            when=Condition("hog", "person", 0.4),
+            policy=FailurePolicy(OnError.FAIL_JOB, 0.1, 2.5),
+        ),
+    )
+    job = add(
+        name="Straße, 07:30",
+        tags=("a", "ß"),
+        status=JobStatus.QUEUED,
+        wanted=Wanted.RUN,
+        priority=-3,
+        pace=Pace.REALTIME,
+        loop=4,
+        source=SourceRef(SourceKind.VIDEO, "a b.mp4", "/up/x", sha256="ab" * 32, size_bytes=123, upload=True),
+        pipeline=Pipeline(stages),
+        device_requested="cuda:1",
+        strict_device=True,
+        frames_total=3_000_000_000,
+        frames_done=2,
+        started_at=utc_now(),
+        finished_at=utc_now(),
+        error="it broke",
+        runner="cli:77",
+    )
+    with store.read() as tx:
+        read = jobs.get(tx, "job-a")
+    assert read == job
+    assert read.created_at.tzinfo is UTC
+
+
+def test_a_job_whose_source_is_not_measured_has_no_plan(store: Store, add: Callable[..., Job]):
+    add(plan=None, frames_total=None)
+    with store.read() as tx:
+        job = jobs.get(tx, "job-a")
+        assert (job.plan, job.media, job.progress) == (None, None, None)
+        assert segments.states(tx, "job-a") == []
+        assert jobs.page(tx)[0] == [job]
+
+
+def test_a_moment_given_in_another_zone_comes_back_in_utc(store: Store, add: Callable[..., Job]):
+    moment = utc_now().astimezone(timezone(timedelta(hours=5)))
+    add(created_at=moment)
+    with store.read() as tx:
+        created_at = jobs.get(tx, "job-a").created_at
+    assert created_at == moment
+    assert created_at.utcoffset() == timedelta(0)
+
+
+def test_a_new_job_is_told_as_queued_with_nothing_before(store: Store, add: Callable[..., Job]):
+    add()
+    assert statuses_told(store) == [(None, JobStatus.QUEUED, None)]
+
+
+@pytest.mark.parametrize("ask", [jobs.get, jobs.queue_position, jobs.delete, jobs.lock])
+def test_a_job_that_is_not_there_is_unknown(store: Store, ask: Callable[..., object]):
+    with store.begin() as tx, pytest.raises(UnknownJob, match="There is no job 'nobody'"):
+        ask(tx, "nobody")
+
+
+def test_moving_planning_or_wanting_an_unknown_job_is_refused(store: Store, make_job: Callable[..., Job]):
+    with store.begin() as tx:
+        with pytest.raises(UnknownJob):
+            jobs.move(tx, "nobody", JobStatus.RUNNING)
+        with pytest.raises(UnknownJob):
+            jobs.want(tx, "nobody", Wanted.STOP)
+        with pytest.raises(UnknownJob):
+            jobs.set_plan(tx, "nobody", make_job().plan, 1, ())
+
+
+def test_an_idempotency_key_finds_its_job_and_is_taken_once(store: Store, add: Callable[..., Job]):
+    add("job-a", key="k1")
+    add("job-b")
+    add("job-c")  # jobs without a key do not stand in each other's way
+    with store.read() as tx:
+        assert jobs.by_idempotency_key(tx, "k1") == ("job-a", "print of k1")
+        assert jobs.by_idempotency_key(tx, "k2") is None
+    with pytest.raises(IdempotencyConflict, match="'k1' was used before"):
+        add("job-d", key="k1")
+    with store.read() as tx:
+        assert [job.id for job in jobs.page(tx)[0]] == ["job-c", "job-b", "job-a"]
+        assert facts.head(tx) == 3
+
+
+def test_pages_give_every_job_once_newest_first_also_when_jobs_come_in_between(store: Store, add: Callable[..., Job]):
+    for number in range(7):
+        add(f"job-{number}", minute=number // 2)  # two jobs share each moment
+    seen, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        with store.read() as tx:
+            found, cursor = jobs.page(tx, limit=2, cursor=cursor)
+        seen += [job.id for job in found]
+        pages += 1
+        add(f"late-{pages}", minute=60 + pages)
+    assert seen == ["job-6", "job-5", "job-4", "job-3", "job-2", "job-1", "job-0"]
+    assert pages == 4
+
+
+def test_a_full_last_page_has_no_cursor(store: Store, add: Callable[..., Job]):
+    add("job-a")
+    add("job-b")
+    with store.read() as tx:
+        found, cursor = jobs.page(tx, limit=2)
+    assert (len(found), cursor) == (2, None)
+
+
+def test_a_listed_job_has_everything_but_the_segments_of_its_plan(store: Store, add: Callable[..., Job]):
+    job = add()
+    with store.read() as tx:
+        (listed,), _ = jobs.page(tx)
+    assert listed.media == job.media
+    assert listed.plan.segments == ()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "%%%", "bm90aGluZw", "OTk5OS0xMi0zMVQyMzo1OTo1OS0yMzo1OSB4", "é"])
+def test_a_bad_cursor_is_refused(store: Store, cursor: str):
+    with store.read() as tx, pytest.raises(UnknownFilter, match="There is no cursor"):
+        jobs.page(tx, cursor=cursor)
+
+
+def test_lists_filter_by_status_and_by_plugin(store: Store, add: Callable[..., Job]):
+    add("job-a", plugins=("hog", "mog2"))
+    add("job-b", plugins=("mog2", "mog2"))
+    add("job-c", plugins=("hog_fast",))
+    walk(store, "job-b", JobStatus.RUNNING)
+
+    def listed(**filters: object) -> list[str]:
+        with store.read() as tx:
+            return [job.id for job in jobs.page(tx, **filters)[0]]
+
+    assert listed(statuses={JobStatus.RUNNING}) == ["job-b"]
+    assert listed(statuses=[JobStatus.RUNNING, JobStatus.QUEUED]) == ["job-c", "job-b", "job-a"]
+    assert listed(plugin="hog") == ["job-a"]
+    assert listed(plugin="mog2", statuses={JobStatus.QUEUED}) == ["job-a"]
+    assert listed(plugin="nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("STRASSE", ["job-b"]),
+        ("straße", ["job-b"]),
+        ("100%", ["job-a"]),
+        ("%", ["job-a"]),
+        ("_", []),
+        ("Rainy", ["job-b"]),
+        ("cam7.mkv", ["job-a"]),
+        ("JOB-", ["job-b", "job-a"]),
+        ("", ["job-b", "job-a"]),
+    ],
+)
+def test_a_search_looks_in_ids_names_tags_and_sources_whatever_the_case(
+    store: Store, add: Callable[..., Job], q: str, expected: list[str]
+):
+    add("job-a", name="100% done", tags=(), source=SourceRef(SourceKind.VIDEO, "Cam7.MKV", "/hidden"))
+    add("job-b", name="Straße", tags=("rainy", "big"))
+    with store.read() as tx:
+        assert [job.id for job in jobs.page(tx, q=q)[0]] == expected
+
+
+def test_active_jobs_stand_in_the_order_of_the_queue_with_their_whole_plans(store: Store, add: Callable[..., Job]):
+    add("old", minute=0)
+    add("new", minute=5)
+    add("urgent", minute=9, priority=5)
+    add("ended", minute=1)
+    add("other", minute=2, runner="cli:1")
+    walk(store, "ended", JobStatus.CANCELLED)
+    with store.read() as tx:
+        assert [job.id for job in jobs.active(tx, None)] == ["urgent", "old", "new"]
+        assert [job.id for job in jobs.active(tx, "cli:1")] == ["other"]
+        assert jobs.active(tx, "cli:2") == []
+        assert len(jobs.active(tx, None)[0].plan.segments) == 3
+        assert (jobs.waiting(tx), jobs.waiting(tx, "cli:1")) == (3, 1)
+
+
+def test_the_queue_s_positions_count_only_queued_jobs_of_the_same_runner(store: Store, add: Callable[..., Job]):
+    add("first", minute=0)
+    add("second", minute=0)
+    add("third", minute=1)
+    add("urgent", minute=9, priority=1)
+    add("other", minute=2, runner="cli:1")
+    walk(store, "first", JobStatus.RUNNING)
+    with store.read() as tx:
+        places = {name: jobs.queue_position(tx, name) for name in ("first", "second", "third", "urgent", "other")}
+    assert places == {"first": 0, "urgent": 1, "second": 2, "third": 3, "other": 1}
+
+
+@pytest.mark.parametrize("to", JobStatus)
+@pytest.mark.parametrize("start", JobStatus)
+def test_a_job_moves_only_as_the_table_of_moves_allows(store: Store, add: Callable[..., Job], start: JobStatus, to: JobStatus):
+    add()
+    walk(store, "job-a", *WAYS[start])
+    told = len(statuses_told(store))
+    if to in MOVES[start]:
+        with store.begin() as tx:
+            assert jobs.move(tx, "job-a", to, reason="because").status is to
+        assert statuses_told(store)[told:] == [(start, to, "because")]
+        return
+    with store.begin() as tx, pytest.raises(WrongState, match=f"Job job-a is {start}; becoming {to} needs"):
+        jobs.move(tx, "job-a", to)
+    with store.read() as tx:
+        assert jobs.get(tx, "job-a").status is start
+    assert len(statuses_told(store)) == told
+
+
+def test_the_first_start_and_the_end_are_timed_and_a_retry_clears_end_and_error(store: Store, add: Callable[..., Job]):
+    add()
+    with store.begin() as tx:
+        assert jobs.get(tx, "job-a").started_at is None
+        started = jobs.move(tx, "job-a", JobStatus.RUNNING).started_at
+        assert started is not None
+        jobs.move(tx, "job-a", JobStatus.PAUSED)
+        jobs.move(tx, "job-a", JobStatus.QUEUED)
+        assert jobs.move(tx, "job-a", JobStatus.RUNNING).started_at == started
+        failed = jobs.move(tx, "job-a", JobStatus.FAILED, error="No stage is left.")
+        assert failed.error == "No stage is left."
+        assert failed.finished_at >= started
+        again = jobs.move(tx, "job-a", JobStatus.QUEUED)
+    assert (again.error, again.finished_at, again.started_at) == (None, None, started)
+
+
+def test_what_is_wanted_is_stored(store: Store, add: Callable[..., Job]):
+    add()
+    with store.begin() as tx:
+        assert jobs.want(tx, "job-a", Wanted.STOP).wanted is Wanted.STOP
+    with store.read() as tx:
+        assert jobs.get(tx, "job-a").wanted is Wanted.STOP
+
+
+def test_deleting_a_job_deletes_all_that_is_its_own_and_nothing_else(store: Store, add: Callable[..., Job]):
+    add("job-a")
+    add("job-b")
+
+    def rows() -> dict[str, int]:
+        with store.read() as tx:
+            of_a = "SELECT count(*) FROM {} WHERE {} = 'job-a'"
+            owned = [table for table in metadata.sorted_tables if "job_id" in table.c]
+            return {table.name: tx.exec_driver_sql(of_a.format(table.name, "job_id")).scalar_one() for table in owned}
+
+    assert rows() == {
+        "segments": 3, "job_plugins": 1, "facts": 1, "breakdowns": 0, "decisions": 0, "warnings": 0,
+    }  # fmt: skip
+    with store.begin() as tx:
+        jobs.delete(tx, "job-a")
+    assert set(rows().values()) == {0}
+    with store.read() as tx:
+        assert jobs.get(tx, "job-b").id == "job-b"
+        assert len(segments.states(tx, "job-b")) == 3
+
+
+def test_uploads_are_in_use_as_long_as_a_job_reads_them(store: Store, add: Callable[..., Job]):
+    one = SourceRef(SourceKind.VIDEO, "a.mp4", "/up/1", sha256="1" * 64, upload=True)
+    add("job-a", source=one)
+    add("job-b", source=one)
+    add("job-c", source=SourceRef(SourceKind.VIDEO, "mine.mp4", "/home/mine.mp4", sha256="2" * 64))
+    with store.begin() as tx:
+        assert jobs.uploads_in_use(tx) == {"1" * 64}
+        jobs.delete(tx, "job-a")
+        assert jobs.path_in_use(tx, "1" * 64)
+        assert not jobs.path_in_use(tx, "2" * 64)
+        jobs.delete(tx, "job-b")
+        assert not jobs.path_in_use(tx, "1" * 64)
+        assert jobs.uploads_in_use(tx) == set()
+
+
+def test_a_plan_made_late_replaces_the_earlier_one_until_work_has_begun(
+    store: Store, add: Callable[..., Job], make_job: Callable[..., Job], segments_of: Callable[[Job], list[Segment]]
+):
+    add(plan=None, frames_total=None)
+    late = make_job(lengths=(5, 5))
+    with store.begin() as tx:
+        jobs.set_plan(tx, "job-a", late.plan, 10, segments_of(late))
+        jobs.set_plan(tx, "job-a", late.plan, 10, segments_of(late))
+        assert jobs.get(tx, "job-a").plan == late.plan
+        assert jobs.get(tx, "job-a").frames_total == 10
+        assert segments.states(tx, "job-a") == segments_of(late)
+        assert segments.claim(tx, "job-a", holder="h", lease_s=60, now=utc_now())
+        with pytest.raises(WrongState, match="planning needs a job that is not begun"):
+            jobs.set_plan(tx, "job-a", late.plan, 10, segments_of(late))

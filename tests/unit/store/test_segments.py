@@ -1,0 +1,196 @@
+"""Segments: claimed in frame order under a growing term, fenced when the lease is lost, committed once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.domain.job import Job, Segment, SegmentState, Wanted
+from app.store import jobs, segments
+from app.store.engine import Store
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def claim(
+    store: Store, holder: str = "one", *, after_s: float = 0, lease_s: float = 10, job_id: str = "job-a"
+) -> Segment | None:
+    with store.begin() as tx:
+        return segments.claim(tx, job_id, holder=holder, lease_s=lease_s, now=NOW + timedelta(seconds=after_s))
+
+
+def commit(store: Store, segment: Segment, file: str = "rows.ndjson", loop_ms: float = 12.5) -> bool:
+    with store.begin() as tx:
+        return segments.commit(tx, segment, outputs_file=file, frames=segment.end - segment.start, loop_ms=loop_ms)
+
+
+def renew(store: Store, segment: Segment, *, after_s: float = 0) -> Wanted | None:
+    with store.begin() as tx:
+        return segments.renew(tx, segment, 10, NOW + timedelta(seconds=after_s))
+
+
+def frames_done(store: Store, job_id: str = "job-a") -> int:
+    with store.read() as tx:
+        return jobs.get(tx, job_id).frames_done
+
+
+def test_segments_are_claimed_in_frame_order_until_none_is_left(store: Store, add: Callable[..., Job]):
+    job = add()
+    claimed = [claim(store), claim(store, "two"), claim(store)]
+    assert [(segment.index, segment.start, segment.end, segment.term) for segment in claimed] == [
+        (0, 0, 4, 1),
+        (1, 4, 8, 1),
+        (2, 8, 10, 1),
+    ]
+    assert [segment.planned for segment in claimed] == list(job.plan.segments)
+    assert {segment.state for segment in claimed} == {SegmentState.LEASED}
+    assert claim(store) is None
+
+
+def test_nothing_is_claimed_of_an_unknown_job_or_of_another_one(store: Store, add: Callable[..., Job]):
+    add("job-a", lengths=(3,))
+    assert claim(store, job_id="nobody") is None
+    assert claim(store, job_id="job-a").job_id == "job-a"
+    assert claim(store, job_id="job-a") is None
+
+
+def test_a_commit_counts_the_segment_s_frames_once(store: Store, add: Callable[..., Job]):
+    add()
+    first, second = claim(store), claim(store)
+    assert commit(store, second, "second", loop_ms=20)
+    assert frames_done(store) == 4
+    assert not commit(store, second, "again")
+    assert commit(store, first, "first")
+    assert frames_done(store) == 8
+    with store.read() as tx:
+        done = segments.committed(tx, "job-a")
+        assert [(segment.index, segment.outputs_file) for segment in done] == [(0, "first"), (1, "second")]
+        assert segments.loop_ms(tx, "job-a") == 32.5
+        assert [segment.state for segment in segments.states(tx, "job-a")] == ["committed", "committed", "pending"]
+        assert (segments.count_open(tx, "job-a"), segments.count_leased(tx, "job-a")) == (1, 0)
+
+
+def test_a_segment_whose_lease_ran_out_goes_to_the_next_and_fences_its_holder(store: Store, add: Callable[..., Job]):
+    add()
+    lost = claim(store, lease_s=10)
+    assert claim(store, "two", after_s=9.999).index == 1
+    taken = claim(store, "two", after_s=10)
+    assert (taken.index, taken.term) == (0, 2)
+    assert renew(store, lost, after_s=10) is None
+    assert not commit(store, lost, "of the fenced")
+    with store.begin() as tx:
+        assert not segments.release(tx, lost)
+    assert frames_done(store) == 0
+    assert commit(store, taken, "of the holder")
+    assert not commit(store, lost, "of the fenced")
+    with store.read() as tx:
+        assert segments.committed(tx, "job-a")[0].outputs_file == "of the holder"
+        assert segments.committed(tx, "job-a")[0].term == 2
+    assert frames_done(store) == 4
+
+
+def test_a_lease_that_is_renewed_is_kept_and_tells_what_is_wanted(store: Store, add: Callable[..., Job]):
+    add(lengths=(4,))
+    held = claim(store, lease_s=10)
+    assert renew(store, held, after_s=8) is Wanted.RUN
+    with store.begin() as tx:
+        jobs.want(tx, "job-a", Wanted.PAUSE)
+    assert claim(store, "two", after_s=17) is None
+    assert renew(store, held, after_s=17) is Wanted.PAUSE
+    assert renew(store, held, after_s=99) is Wanted.PAUSE  # late, but nobody came in between
+    assert claim(store, "two", after_s=108) is None
+    assert claim(store, "two", after_s=109).term == 2
+
+
+def test_a_committed_segment_is_never_claimed_again_however_late(store: Store, add: Callable[..., Job]):
+    add(lengths=(4,))
+    commit(store, claim(store))
+    assert claim(store, "two", after_s=10_000_000) is None
+
+
+def test_a_released_segment_is_the_next_one_claimed_and_its_old_holder_is_fenced(store: Store, add: Callable[..., Job]):
+    add()
+    first = claim(store)
+    claim(store)
+    with store.begin() as tx:
+        assert segments.release(tx, first)
+        assert not segments.release(tx, first)
+    assert renew(store, first) is None
+    assert not commit(store, first)
+    again = claim(store, "two")
+    assert (again.index, again.term) == (0, 2)
+    assert not commit(store, first)
+    assert commit(store, again)
+
+
+def test_a_holder_s_segments_are_given_back_by_the_beginning_of_its_name(store: Store, add: Callable[..., Job]):
+    add("job-a", lengths=(1, 1, 1, 1))
+    add("job-b", lengths=(1,))
+    held = [claim(store, holder) for holder in ("host%1:7", "host%1:8", "HOST%1:9", "hostx1:7")]
+    claim(store, "host%1:7", job_id="job-b")
+    commit(store, held[1])
+    with store.begin() as tx:
+        assert segments.release_holder(tx, "host%1:") == 2
+        assert segments.release_holder(tx, "nobody") == 0
+    with store.read() as tx:
+        assert [segment.state for segment in segments.states(tx, "job-a")] == ["pending", "committed", "leased", "leased"]
+        assert segments.count_leased(tx, "job-b") == 0
+
+
+def test_all_holders_of_a_job_are_fenced_at_once(store: Store, add: Callable[..., Job]):
+    add("job-a")
+    add("job-b")
+    held = [claim(store), claim(store, "two")]
+    other = claim(store, job_id="job-b")
+    with store.begin() as tx:
+        assert segments.release_job(tx, "job-a") == 2
+    assert [commit(store, segment) for segment in held] == [False, False]
+    assert commit(store, other)
+
+
+def test_a_deleted_job_fences_its_holders(store: Store, add: Callable[..., Job]):
+    add()
+    held = claim(store)
+    with store.begin() as tx:
+        jobs.delete(tx, "job-a")
+    assert renew(store, held) is None
+    assert not commit(store, held)
+    assert claim(store) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (0, None, [0, 1, 3]),
+        (0, 4, [0]),
+        (3, 5, [0, 1]),
+        (4, 8, [1]),
+        (8, 10, []),
+        (9, 11, [3]),
+        (12, None, []),
+        (0, 0, []),
+        (2, 2, []),
+    ],
+)
+def test_committed_segments_are_found_by_the_frames_they_hold(
+    store: Store, add: Callable[..., Job], start: int, end: int | None, expected: list[int]
+):
+    add(lengths=(4, 4, 2, 2))
+    claimed = [claim(store) for _ in range(4)]
+    for index in (3, 0, 1):
+        commit(store, claimed[index])
+    with store.read() as tx:
+        assert [segment.index for segment in segments.committed(tx, "job-a", start, end)] == expected
+
+
+def test_a_claim_looks_at_open_segments_only_and_finds_them_by_the_index(store: Store, add: Callable[..., Job]):
+    if not store.url.drivername.startswith("sqlite"):
+        pytest.skip("the wording of the plan is SQLite's")
+    add()
+    with store.begin() as tx:
+        plan = tx.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT segment_index FROM segments WHERE job_id = 'a' AND segments.state <> 'committed' "
+            "ORDER BY segment_index LIMIT 1"
+        ).all()
+    assert "ix_segments_open" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
