@@ -12,7 +12,7 @@ from app.sdk import Box, Detection, Detections, Frame, FrameOutput, PrepareConte
 LABEL: Final = "motion"
 MOVING: Final = 255  # MOG2 marks shadows 127
 SPECK: Final = (3, 3)  # pixels; smaller specks are noise
-GAP: Final = (7, 7)  # pixels; narrower gaps lie within one thing
+GAP: Final = 0.01  # of the frame's width; narrower gaps lie within one thing
 
 
 class MotionMog2:
@@ -23,6 +23,7 @@ class MotionMog2:
         options = context.options
         self._min_area = float(options["min_area"])
         self._max_boxes = int(options["max_boxes"])
+        self._rate = 1.0 / int(options["history"])  # MOG2's own rate begins so high that slow things become background
         self._model = cv2.createBackgroundSubtractorMOG2(
             history=int(options["history"]),
             varThreshold=float(options["variance_threshold"]),
@@ -30,11 +31,10 @@ class MotionMog2:
         )
         self._started = False
         self._speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, SPECK)
-        self._gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, GAP)
 
     def process_frame(self, frame: Frame) -> Detections:
         """Give a box for each thing that moves, largest first; confidence is how much of the box moves."""
-        mask = self._model.apply(frame.pixels)
+        mask = self._model.apply(frame.pixels, learningRate=self._rate)
         if not self._started:
             self._started = True
             return Detections(())  # with nothing to compare with, MOG2 takes the whole first frame for moving
@@ -54,7 +54,8 @@ class MotionMog2:
         """Turn a mask into boxes: specks away, gaps closed, one box to each connected region."""
         moving = (mask == MOVING).astype(np.uint8)
         clean = cv2.morphologyEx(moving, cv2.MORPH_OPEN, self._speck)
-        clean = cv2.morphologyEx(clean, cv2.MORPH_CLOSE, self._gap)
+        gap = max(3, round(GAP * size.width) | 1)  # odd, so that it has a middle
+        clean = cv2.morphologyEx(clean, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
         _, _, stats, _ = cv2.connectedComponentsWithStats(clean, connectivity=8)
         least = self._min_area * size.width * size.height
         regions = [tuple(int(value) for value in row) for row in stats[1:]]  # row 0 is the background
