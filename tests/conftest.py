@@ -1,5 +1,6 @@
 """Fixtures every part shares: a real server in a process of its own, a real Chromium, real media, and the real inputs."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -95,14 +96,7 @@ class Server:
 
     def processes(self) -> list[psutil.Process]:
         """List the server and everything it started that still runs, also what outlived its parent."""
-        mine = []
-        for process in psutil.process_iter():
-            try:
-                if os.getsid(process.pid) == self.process.pid and process.status() != psutil.STATUS_ZOMBIE:
-                    mine.append(process)
-            except (psutil.Error, OSError):  # it ended while we looked
-                continue
-        return mine
+        return running_in(self.process.pid)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, patience_s: float = 20.0) -> int:
         """Ask the server to end, wait until it has, and give its exit status."""
@@ -113,16 +107,30 @@ class Server:
         except subprocess.TimeoutExpired:
             pytest.fail(f"the server did not end within {patience_s:g} s of {how.name}; it printed:\n{self.printed()}")
 
-    def sweep(self) -> list[str]:
-        """Kill what is left of the server and say what it was."""
-        wait = time.monotonic() + 5  # workers notice the end of their parent by themselves
-        while self.processes() and time.monotonic() < wait:
-            time.sleep(0.05)
-        left = self.processes()
-        names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
-        for process in left:
+
+def running_in(session: int) -> list[psutil.Process]:
+    """List the processes that still run in a session of ours (a process started with a session of its own)."""
+    mine = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                mine.append(process)
+        except (psutil.Error, OSError):  # it ended while we looked
+            continue
+    return mine
+
+
+def sweep(session: int, patience_s: float = 5.0) -> list[str]:
+    """Wait for a session to be empty; kill what is left of it and say what it was."""
+    until = time.monotonic() + patience_s  # workers notice the end of their parent by themselves
+    while running_in(session) and time.monotonic() < until:
+        time.sleep(0.05)
+    left = []
+    for process in running_in(session):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left.append(f"{process.pid} {' '.join(process.cmdline())}")
             process.kill()
-        return names
+    return left
 
 
 class Servers:
@@ -132,17 +140,23 @@ class Servers:
         self._folder = folder
         self._running: list[Server] = []
 
-    def start(self, *arguments: str, home: Path | None = None, env: dict[str, str] | None = None, port: int = 0) -> Server:
+    def start(
+        self,
+        *arguments: str,
+        home: Path | None = None,
+        env: dict[str, str] | None = None,
+        port: int = 0,
+        command: tuple[str, ...] = (sys.executable, "-m", "app"),
+    ) -> Server:
         """Serve from a folder that is not the checkout, and wait until the server says it is ready for work."""
         number = len(self._running)
         home = home or self._folder / f"home{number}"
         log = self._folder / f"server{number}.log"
-        command = [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments]
         elsewhere = self._folder / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                command,
+                [*command, "serve", "--port", str(port), *arguments],
                 cwd=elsewhere,
                 env=environment(home, env),
                 stdout=sink,
@@ -179,7 +193,7 @@ class Servers:
             try:
                 server.stop()
             finally:
-                left += server.sweep()
+                left += sweep(server.process.pid)
         assert not left, f"processes were left behind: {left}"
 
 
@@ -187,6 +201,28 @@ def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, st
     """Environment of a Sightline process under test: no setting from outside, its own home."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")}
     return inherited | {"SIGHTLINE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | (extra or {})
+
+
+@pytest.fixture
+def sightline(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line to its end, from a folder that is not the checkout: `sightline("run", clip, "--plugin", ID)`."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+
+    def run(*arguments: object, home: Path | None = None, env: dict[str, str] | None = None, **options: Any) -> Any:
+        command = [sys.executable, "-m", "app", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        where = environment(home or tmp_path / "home", env)
+        with subprocess.Popen(command, cwd=elsewhere, env=where, **pipes | options) as process:
+            try:
+                said, complained = process.communicate(timeout=100)
+            finally:
+                process.kill()
+                left = sweep(process.pid)
+        assert not left, f"processes were left behind: {left}"
+        return subprocess.CompletedProcess(command, process.returncode, said, complained)
+
+    return run
 
 
 @pytest.fixture
@@ -204,11 +240,17 @@ def server(servers: Servers) -> Server:
 
 
 @pytest.fixture(scope="module")
-def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all the tests of a module that do not mind each other's jobs."""
-    started = Servers(tmp_path_factory.mktemp("server"))
-    yield started.start()
+def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start servers that live as long as the module's tests."""
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    yield started
     started.close()
+
+
+@pytest.fixture(scope="module")
+def module_server(module_servers: Servers) -> Server:
+    """One server for all the tests of a module that do not mind each other's jobs."""
+    return module_servers.start()
 
 
 @pytest.fixture(scope="module")
