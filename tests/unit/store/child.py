@@ -6,9 +6,10 @@
 import sys
 import time
 
+from app.domain.errors import WrongState
 from app.domain.insight import Warned
-from app.domain.job import Segment
-from app.store import facts, segments
+from app.domain.job import JobStatus, Segment
+from app.store import facts, jobs, segments
 from app.store.engine import Store, utc_now
 
 
@@ -77,6 +78,16 @@ def hang(store: Store, job_id: str, holder: str) -> None:
         time.sleep(1000)
 
 
+def move(store: Store, job_id: str) -> None:
+    """Start the job, or say which status it is refused in."""
+    say("moving")
+    try:
+        with store.begin() as tx:
+            say("moved", jobs.move(tx, job_id, JobStatus.RUNNING).status)
+    except WrongState as refused:
+        say("refused", refused.facts["status"])
+
+
 def main() -> None:
     url, mode, job_id, holder, number = sys.argv[1:6]
     store = Store(url)
@@ -89,6 +100,8 @@ def main() -> None:
         tell(store, job_id, holder, int(number))
     elif mode == "hold":
         hold(store, job_id, holder)
+    elif mode == "move":
+        move(store, job_id)
     else:
         hang(store, job_id, holder)
     store.close()

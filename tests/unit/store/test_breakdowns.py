@@ -166,3 +166,7 @@ def test_decisions_that_differ_are_all_kept_and_a_fallback_is_never_hidden_by_a_
     assert len(told(store, Device)) == 4
     assert row_of(store, "hog").device == EXAMPLE_DECISION
     assert row_of(store, "mog2").device == ON_CPU
+    newer = msgspec.structs.replace(EXAMPLE_DECISION, requested="opencl")
+    with store.begin() as tx:
+        breakdowns.decide(tx, "job-a", "hog", newer, "w4")
+    assert row_of(store, "hog").device == newer

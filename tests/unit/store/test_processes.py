@@ -166,16 +166,15 @@ def test_a_reader_sees_every_fact_once_in_the_order_of_its_number_while_processe
     assert len([1 for _, fact in log.of_job("job-a") if fact.type == "warning" and fact.code != "doomed"]) == 180
 
 
-def test_two_processes_cannot_both_make_the_same_move(store: Store, url: str, add: Callable[..., Job]):
+def test_two_processes_cannot_both_make_the_same_move(store: Store, add: Callable[..., Job], start: Callable[..., Child]):
     add()
-    code = (
-        "import sys\nfrom app.domain.errors import WrongState\nfrom app.domain.job import JobStatus\n"
-        "from app.store import jobs\nfrom app.store.engine import Store\nstore = Store(sys.argv[1])\n"
-        "try:\n    with store.begin() as tx:\n        jobs.move(tx, 'job-a', JobStatus.RUNNING)\n"
-        "except WrongState:\n    sys.exit(3)\n"
-    )
-    children = [Child([sys.executable, "-c", code, url], cwd=ROOT) for _ in range(3)]
-    assert sorted(child.wait() for child in children) == [0, 3, 3]
+    other = start("move", "other")
+    with store.begin() as tx:
+        jobs.lock(tx, "job-a")
+        go(other)
+        assert other.stdout.readline() == "moving\n"
+        time.sleep(0.2)  # long enough to look, were it let in before this transaction ends
+        jobs.move(tx, "job-a", JobStatus.RUNNING)
+    assert other.stdout.readline() == "refused running\n"
     with store.read() as tx:
-        assert jobs.get(tx, "job-a").status is JobStatus.RUNNING
         assert len(facts.of_job(tx, "job-a")) == 2
