@@ -70,7 +70,7 @@ def examine(folder: Path, origin: str, expected_id: str | None = None) -> FoundP
     try:
         metadata = read_manifest(folder)
     except BadManifest as error:
-        return FoundPlugin(name, origin, folder, None, str(error))
+        return FoundPlugin(name, origin, folder, None, str(error).rstrip("."))
     if expected_id is not None and metadata.id != expected_id:
         return FoundPlugin(name, origin, folder, None, f"its id is {metadata.id!r}, but its entry point is {expected_id!r}")
     findings = validate(folder, metadata)
