@@ -62,12 +62,14 @@ class DecodePlan(msgspec.Struct, frozen=True):
     """How every worker decodes this source; part of the stored plan, because it changes damaged pictures.
 
     `time_base` is that of the stream's presentation times, `first_pts` the time of frame 0 (media time counts from there).
+    `fps` gives the frames' times where the clock is not that of presentation times.
     """
 
     stream_index: int = 0
     time_base: tuple[int, int] = (1, 1)
     first_pts: int = 0
     clock: FrameClock = FrameClock.PTS
+    fps: float | None = None
     seek_by: SeekBy = SeekBy.PTS
     thread_type: str = "NONE"
     thread_count: int = 1

@@ -1,0 +1,1 @@
+"""Files and folders in, frames and pictures out: probe, sources, previews, storage."""
