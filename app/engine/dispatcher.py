@@ -39,9 +39,9 @@ class Dispatcher:
             self._loop.call_soon_threadsafe(self._rouse)
 
     @property
-    def idle_since(self) -> float | None:
-        """When a segment was last committed (by the process's clock), or None while there is nothing to do."""
-        return self._flights.committed_at if any(run.flights for run in self._runs.values()) else None
+    def moved_at(self) -> float | None:
+        """When a worker was last heard to do a frame (seconds of `process.clock`), or None while nothing is in flight."""
+        return self._flights.moved_at if any(run.flights for run in self._runs.values()) else None
 
     async def run(self) -> None:
         """Work until cancelled; what is in flight then is given back."""

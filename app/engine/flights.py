@@ -33,7 +33,7 @@ class Flights:
         self._at, self._fail, self._landed = station, fail, landed
         self._mishaps = Mishaps(station)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.committed_at = clock()
+        self.moved_at = clock()
 
     async def launch(self, run: JobRun, worker: int) -> bool:
         """Claim the job's next segment and send it to a worker; False when there was none to claim."""
@@ -43,6 +43,8 @@ class Flights:
         if segment.start == 0 and segment.term == 1:
             self._at.ring()  # the job's first claim moved it to running
         task_id = self._at.next_task()
+        if not run.flights:
+            self.moved_at = clock()
         flight = run.flights[task_id] = Flight(segment, worker, clock())
         task = await self._task(run, segment, task_id, worker)
         self._keep(self._fly(run, flight, task))
@@ -128,7 +130,7 @@ class Flights:
         if settled is None:
             (self._at.outputs_folder(run.job.id) / name).unlink(missing_ok=True)
             return None
-        self.committed_at = clock()
+        self.moved_at = clock()
         run.beat(flight, Beat(done.task_id, done.frames, done.tallies), clock())
         flight.frames = 0  # counted in the job now
         run.job, run.exhausted = settled.job, settled.open_segments == 0
@@ -141,6 +143,7 @@ class Flights:
         if isinstance(report, Picture):
             self._at.teller.picture(run, flight.worker, report)
         elif isinstance(report, Beat):
+            self.moved_at = clock()
             run.beat(flight, report, clock())
             self._at.teller.progress(run, clock())
             if clock() - flight.renewed_at >= _RENEW_S:

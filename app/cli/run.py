@@ -1,0 +1,197 @@
+"""`sightline run`: one job with no server, a progress bar, then where the time went and which device really ran."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from app.actions.cancel import cancel
+from app.actions.draft import Draft, read_pipeline
+from app.actions.source import open_path, open_url
+from app.actions.submit import submit
+from app.cli.tables import show_job
+from app.domain.errors import BadField, BadPipeline
+from app.domain.insight import Insight, Metrics
+from app.domain.insight import Progress as Told
+from app.domain.job import Job, Pace
+from app.domain.media import SourceRef
+from app.domain.pipeline import number_stage_ids
+from app.main import Stores, Voice, open_stores, run_engine
+from app.registry.options import read_option
+from app.settings import Settings
+from app.store import jobs, segments
+from app.web.schemas import JobDocument, job_document
+
+_JOB_FAILED: Final = 1
+_MANY: Final = 1_000_000
+_LOOK_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What the engine tells while the job runs."""
+
+    rung: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: Told | None = None
+    fps: float = 0.0
+
+    def publish(self, insight: Insight) -> None:
+        """Keep the newest progress and speed."""
+        if isinstance(insight, Told):
+            self.progress = insight
+        elif isinstance(insight, Metrics):
+            self.fps = insight.fps
+        self.rung.set()
+
+    def put(self, job_id: str, frame_index: int, jpeg: bytes) -> None:
+        """Nobody looks at pictures here."""
+
+
+@click.command()
+@click.argument("source")
+@click.option("--plugin", "plugins", metavar="ID[,ID…]", help="Plugins to run, in order.")
+@click.option(
+    "--pipeline",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.json",
+    help="A pipeline instead of plugins.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cuda, cuda:N, cuda_fp16, openvino, opencl or cpu.")
+@click.option("--strict-device", is_flag=True, help="Fail rather than run on another device.")
+@click.option("--set", "settings_", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set an option of a stage.")
+@click.option("--pace", type=click.Choice([pace.value for pace in Pace]), default="max", show_default=True)
+@click.option("--loop", type=click.IntRange(1, 100_000), default=1, show_default=True, help="Passes over the source.")
+@click.option("--name", default="", help="Name of the job.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly the job object.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Write frames.ndjson and job.json there.")  # fmt: skip
+def run(source: str, plugins: str | None, pipeline: Path | None, as_json: bool, out: Path | None, **asked: Any) -> None:
+    """Run one job on SOURCE with no server; it stays in the same history.
+
+    Exits with 0 when the job completed, 1 when it failed or was cancelled, 2 when it could not be started as asked.
+    """
+    if (plugins is None) == (pipeline is None):
+        raise click.UsageError("Name what to run: either --plugin ID[,ID…] or --pipeline FILE.json.")
+    draft = Draft(
+        source=_source(source),
+        stages=None if pipeline is None else _read_pipeline(pipeline),
+        plugins=tuple(part.strip() for part in (plugins or "").split(",") if part.strip()),
+        device=asked["device"], strict_device=asked["strict_device"], pace=Pace(asked["pace"]), loop=asked["loop"],
+        name=asked["name"] or Path(source).name, runner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}",
+    )  # fmt: skip
+    settings = Settings()
+    document = uvloop.run(_run(settings, draft, asked["settings_"], as_json=as_json, out=out))
+    if as_json:
+        click.echo(document.model_dump_json())
+    else:
+        show_job(Console(), document)
+    if not document.status.succeeded:
+        sys.exit(_JOB_FAILED)
+
+
+async def _run(settings: Settings, draft: Draft, options: tuple[str, ...], *, as_json: bool, out: Path | None) -> JobDocument:
+    watched, loop = _Watched(), asyncio.get_running_loop()
+
+    def ring() -> None:
+        loop.call_soon_threadsafe(watched.rung.set)
+
+    async with open_stores(settings) as stores:
+        draft = replace(draft, set_options=_read_options(options, draft, stores))
+        job, _ = await submit(draft, store=stores.store, catalogue=stores.catalogue, max_queued=_MANY, wake=_no_wake)
+        voice = Voice(watched.publish, lambda _job_id: False, watched, ring)
+        async with run_engine(settings, stores, voice, runner=draft.runner) as engine:
+            quiet = as_json or not sys.stderr.isatty()
+            job = await _follow(stores, job, watched, wake=engine.dispatcher.wake, quiet=quiet)
+        with stores.store.read() as tx:
+            document = job_document(tx, job)
+        if out is not None:
+            await asyncio.to_thread(_write_out, stores, document, out)
+    return document
+
+
+def _no_wake() -> None:
+    """The dispatcher is started after the job is stored: nobody has to be woken."""
+
+
+async def _follow(stores: Stores, job: Job, watched: _Watched, *, wake: Callable[[], None], quiet: bool) -> Job:
+    """Show how the job goes until it has ended; Ctrl-C cancels it."""
+
+    def stop() -> None:
+        cancel(job.id, store=stores.store, wake=wake)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[fps]:.1f} fps"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        shown = bar.add_task(job.name, total=job.frames_total, fps=0.0)
+        while not job.status.ended:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(watched.rung.wait(), _LOOK_S)
+            watched.rung.clear()
+            if watched.progress is not None:
+                bar.update(shown, completed=watched.progress.frames_done, fps=watched.fps)
+            job = await asyncio.to_thread(_look, stores, job.id)
+    return job
+
+
+def _look(stores: Stores, job_id: str) -> Job:
+    with stores.store.read() as tx:
+        return jobs.get(tx, job_id)
+
+
+def _source(source: str) -> SourceRef:
+    if "://" in source:
+        return open_url(source)
+    return open_path(str(Path(source).expanduser().absolute()), (Path("/"),))
+
+
+def _read_pipeline(path: Path) -> Any:
+    try:
+        return read_pipeline(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise BadPipeline.because(f"{path} is not JSON ({error})") from None
+
+
+def _read_options(options: tuple[str, ...], draft: Draft, stores: Stores) -> dict[str, dict[str, Any]]:
+    """Read `stage.option=value`, each value as its plugin declares the option."""
+    if draft.stages is not None:
+        plugin_of = {stage.id: stage.plugin for stage in draft.stages.stages}
+    else:
+        plugin_of = dict(zip(number_stage_ids(draft.plugins), draft.plugins, strict=True))
+    given: dict[str, dict[str, Any]] = {}
+    for text in options:
+        left, equals, value = text.partition("=")
+        stage, dot, option = left.strip().rpartition(".")
+        if not (equals and dot and stage):
+            raise BadField(field="--set", actual=text, expected="STAGE.OPTION=VALUE")
+        if stage not in plugin_of:
+            raise BadField(field="--set", actual=text, expected=f"a stage of the pipeline ({', '.join(plugin_of)})")
+        specs = {spec.name: spec for spec in stores.catalogue.get(plugin_of[stage]).options}
+        given.setdefault(stage, {})[option] = read_option(specs[option], value) if option in specs else value
+    return given
+
+
+def _write_out(stores: Stores, document: JobDocument, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "job.json").write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with stores.store.read() as tx:
+        committed = segments.committed(tx, document.id)
+    files = [(segment.outputs_file, segment.start, segment.end) for segment in committed if segment.outputs_file]
+    with (out / "frames.ndjson").open("wb") as rows:
+        for line in stores.storage.read_rows(document.id, files, 0, document.frames_total or sys.maxsize):
+            rows.write(line)
