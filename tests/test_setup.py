@@ -25,11 +25,10 @@ def bare(tmp_path: Path) -> Path:
 
 def make(folder: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run make as a newcomer would."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHON"))}
     environment |= {"PATH": path} if path else {}
-    return subprocess.run(
-        [shutil.which("make") or "make", *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
+    command = [shutil.which("make") or "make", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
 
 def test_make_help_lists_every_promised_command_with_what_it_does(bare: Path) -> None:
