@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Insight(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     type: ClassVar[str]
     delivery: ClassVar[Delivery]
 
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     job_id: str | None = None
     snapshot: bool = False
 
