@@ -134,7 +134,10 @@ def test_what_opencv_prints_on_the_way_does_no_harm(tmp_path: Path, monkeypatch:
 
 
 def test_a_server_that_takes_its_inventory_never_loads_opencv() -> None:
-    code = "import sys, anyio\nfrom app.devices.inventory import take_inventory\nanyio.run(take_inventory)\nprint('cv2' in sys.modules)"
+    code = (
+        "import sys, anyio\nfrom app.devices.inventory import take_inventory\n"
+        "anyio.run(take_inventory)\nprint('cv2' in sys.modules)"
+    )
     root = Path(__file__).parents[3]
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root, env=os.environ)
     assert child.stdout.strip() == "False"

@@ -103,7 +103,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(make_plugin
         "bad_code": "plugin.py is not Python at line 1: invalid syntax",
         "no_class": "entry is 'plugin:Nothing', but plugin defines no Nothing",
     }
-    with pytest.raises(BrokenPlugin, match="Plugin 'bad_toml' is broken: bad_toml/plugin.toml: colour is not known"):
+    with pytest.raises(BrokenPlugin, match=r"Plugin 'bad_toml' is broken: bad_toml/plugin\.toml: colour is not known\.$"):
         catalogue.get("bad_toml")
     with pytest.raises(BrokenPlugin):
         catalogue.folder("bad_code")

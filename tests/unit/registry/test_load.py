@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.registry.conftest import CODE, MakePlugin
 
 from app.domain.errors import BrokenPlugin
 from app.registry.load import load_plugin
+from tests.unit.registry.conftest import CODE, MakePlugin
 
 ENTRY = "plugin:Nothing"
 

@@ -5,12 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from tests.unit.registry.conftest import MANIFEST, MakePlugin
 
 from app.domain.device import Target
 from app.domain.errors import BadManifest
 from app.domain.plugin import Capability, OptionSpec, OptionType, PluginMetadata
 from app.registry.manifest import Manifest, manifest_schema, read_manifest
+from tests.unit.registry.conftest import MANIFEST, MakePlugin
 
 EVERYTHING = """
 stateful = true

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.registry.conftest import CODE, MakePlugin
 
 from app.registry.manifest import read_manifest
 from app.registry.validate import Severity, validate
+from tests.unit.registry.conftest import CODE, MakePlugin
 
 BUNDLED = Path(__file__).parents[3] / "plugins"
 ALL_MISSING = [
