@@ -102,7 +102,8 @@ class Job:
     """A pipeline on a source, as it is stored and shown.
 
     `frames_done` counts frames handled (done, skipped or undecodable); `progress` is whole per cent, None while the length
-    is unknown. `active_s` is the time the job has been worked on. `runner` names the process that alone may run it.
+    is unknown. A stored job's plan holds no segments: they are rows of their own. `runner` names the process that alone
+    may run the job.
     """
 
     id: str

@@ -21,7 +21,6 @@ from app.store.tables import job_plugins, jobs
 
 _C: Final = jobs.c
 _ALL: Final = tuple(c for c in _C if c.name not in {"upload_sha256", "search", "idempotency_key", "fingerprint"})
-_LISTED: Final = tuple(column for column in _ALL if column.name != "plan_segments")
 _QUEUE: Final = (_C.priority.desc(), _C.created_at, _C.id)
 
 
@@ -68,7 +67,7 @@ def page(
 
     `q` is looked for in ids, names, tags and source names, whatever the case. The plans of these jobs carry no segments.
     """
-    query = sa.select(*_LISTED).order_by(_C.created_at.desc(), _C.id.desc()).limit(limit + 1)
+    query = sa.select(*_ALL).order_by(_C.created_at.desc(), _C.id.desc()).limit(limit + 1)
     if statuses:
         query = query.where(_C.status.in_(statuses))
     if plugin is not None:
@@ -191,14 +190,14 @@ def _plugins(job: Job) -> list[str]:
 
 def _plan_values(plan: SourcePlan | None) -> dict[str, Any]:
     if plan is None:
-        return {"plan": None, "plan_segments": None}
-    return {"plan": msgspec.structs.replace(plan, segments=()), "plan_segments": plan.segments}
+        return {"plan": None}
+    return {"plan": msgspec.structs.replace(plan, segments=())}  # they stand in a table of their own
 
 
 def _values(job: Job) -> dict[str, Any]:
     searched = (job.id, job.name, job.source.name, *job.tags)
     return {
-        **{column.name: getattr(job, column.name) for column in _LISTED},
+        **{column.name: getattr(job, column.name) for column in _ALL},
         **_plan_values(job.plan),
         "upload_sha256": job.source.sha256 if job.source.upload else None,
         "search": "\n".join(searched).casefold(),
@@ -206,8 +205,4 @@ def _values(job: Job) -> dict[str, Any]:
 
 
 def _job(row: Any) -> Job:
-    fields = dict(row._mapping)
-    segments = fields.pop("plan_segments", None)
-    if segments:
-        fields["plan"] = msgspec.structs.replace(fields["plan"], segments=segments)
-    return Job(**fields)
+    return Job(**row._mapping)

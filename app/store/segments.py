@@ -104,6 +104,13 @@ def committed(tx: Connection, job_id: str, start: int = 0, end: int | None = Non
     return [_segment(row) for row in tx.execute(query.order_by(_C.segment_index))]
 
 
+def with_frame(tx: Connection, job_id: str, frame_index: int) -> Segment | None:
+    """The segment that holds a frame, committed or not; None where the job has no such frame."""
+    query = sa.select(segments).where(_C.job_id == job_id, _C.start_frame <= frame_index, _C.end_frame > frame_index)
+    row = tx.execute(query).first()
+    return None if row is None else _segment(row)
+
+
 def count_open(tx: Connection, job_id: str) -> int:
     """How many segments of a job are not committed yet."""
     return _count(tx, _C.job_id == job_id, _OPEN)

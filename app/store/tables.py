@@ -101,7 +101,6 @@ jobs: Final = sa.Table(
     sa.Column("upload_sha256", sa.String(64)),
     sa.Column("search", sa.Text, nullable=False),  # what `q` is looked for in, case folded
     sa.Column("plan", Packed(SourcePlan)),  # without its segments, which lists of jobs do not need
-    sa.Column("plan_segments", Packed(tuple[PlannedSegment, ...])),
     sa.Column("pipeline", Packed(Pipeline), nullable=False),
     sa.Column("device_requested", sa.String(32), nullable=False),
     sa.Column("strict_device", sa.Boolean, nullable=False),

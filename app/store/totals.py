@@ -25,7 +25,9 @@ class Totals:
 
 
 _FALLBACKS: Final = {
-    code: sa.func.sum(sa.case((sa.type_coerce(decisions.c.decision, sa.Text).contains(f'"fallback":true,"code":"{code}"'), 1), else_=0))
+    code: sa.func.sum(
+        sa.case((sa.type_coerce(decisions.c.decision, sa.Text).contains(f'"fallback":true,"code":"{code}"'), 1), else_=0)
+    )
     for code in FallbackCode
 }  # a decision is kept as JSON text with its fields in this order
 

@@ -44,7 +44,6 @@ def _create_jobs() -> None:
         sa.Column("upload_sha256", sa.String(length=64)),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text()),
-        sa.Column("plan_segments", sa.Text()),
         sa.Column("pipeline", sa.Text(), nullable=False),
         sa.Column("device_requested", sa.String(length=32), nullable=False),
         sa.Column("strict_device", sa.Boolean(), nullable=False),

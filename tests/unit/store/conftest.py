@@ -3,10 +3,12 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -89,6 +91,11 @@ def make_job(
         "created_at": NOON,
     }
     return Job(id=job_id, **(fields | other))
+
+
+def without_segments(job: Job) -> Job:
+    """A job as it is read back: its segments are rows of their own."""
+    return replace(job, plan=msgspec.structs.replace(job.plan, segments=()) if job.plan else None)
 
 
 def segments_of(job: Job) -> list[Segment]:

@@ -18,6 +18,7 @@ from app.domain.job import Job, JobStatus, Wanted
 from app.store import facts, jobs
 from app.store.engine import Store, downgrade, migrate, newest_version, schema_version
 from app.store.tables import metadata
+from tests.unit.store.conftest import without_segments
 
 NEXT = '''
 """A migration of the tests."""
@@ -81,7 +82,7 @@ def test_migrating_again_keeps_every_job(store: Store, url: str, migrations: Pat
     job = add()
     migrate(url, migrations)
     with store.read() as tx:
-        assert jobs.get(tx, "job-a") == job
+        assert jobs.get(tx, "job-a") == without_segments(job)
         assert facts.head(tx) == 1
 
 

@@ -194,3 +194,12 @@ def test_a_claim_looks_at_open_segments_only_and_finds_them_by_the_index(store: 
         ).all()
     assert "ix_segments_open" in str(plan)
     assert "TEMP B-TREE" not in str(plan)
+
+
+def test_a_frame_is_found_in_the_segment_that_holds_it(store: Store, add: Callable[..., Job]):
+    job = add()
+    with store.read() as tx:
+        for segment in segments.states(tx, job.id):
+            assert segments.with_frame(tx, job.id, segment.start) == segment
+            assert segments.with_frame(tx, job.id, segment.end - 1) == segment
+        assert segments.with_frame(tx, job.id, 10_000) is None
