@@ -43,7 +43,7 @@ class AttemptOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
-_REQUEST = re.compile(r"auto|cpu|opencl|openvino|cuda_fp16|cuda(:(?P<ordinal>\d{1,2}))?")
+_REQUEST = re.compile(r"auto|cpu|opencl|openvino|cuda_fp16|cuda(:(?P<ordinal>0|[1-9][0-9]?))?")
 
 
 @dataclass(frozen=True, slots=True)

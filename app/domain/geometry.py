@@ -1,7 +1,6 @@
 """Places on a frame: boxes, points and shapes as fractions of the upright frame, origin top left."""
 
 from enum import StrEnum
-from math import isfinite
 from typing import NamedTuple, Self
 
 import msgspec
@@ -56,9 +55,10 @@ class Box(NamedTuple):
     def inside(self) -> bool:
         """Say whether the box is finite, not inside out, and within the frame."""
         x, y, w, h = self
-        if not (isfinite(x) and isfinite(y) and isfinite(w) and isfinite(h)):
-            return False
-        return x >= -_SLACK and y >= -_SLACK and w >= 0 and h >= 0 and x + w <= 1 + _SLACK and y + h <= 1 + _SLACK
+        farthest = 1 + _SLACK
+        if not (-_SLACK <= x <= farthest and -_SLACK <= y <= farthest and 0 <= w <= farthest and 0 <= h <= farthest):
+            return False  # also where one is not a number: that compares with nothing
+        return x + w <= farthest and y + h <= farthest
 
 
 class ShapeKind(StrEnum):

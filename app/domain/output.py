@@ -1,10 +1,19 @@
 """What a plugin may give for a frame: typed outputs, their check, and their canonical examples."""
 
-from math import isfinite
 from typing import Final
 
 import msgspec
 
+from app.domain.flaw import (
+    LARGEST,
+    flaw_in_confidence,
+    flaw_in_items,
+    flaw_in_place,
+    flaw_in_shapes,
+    flaw_in_text,
+    is_finite,
+    shown,
+)
 from app.domain.geometry import Box, Point, Shape, ShapeKind
 
 
@@ -99,6 +108,7 @@ class Measurements(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="k
 
 
 Output = Detections | Classification | Text | Keypoints | Mask | Measurements
+_WIDEST: Final = 65535  # cells of a mask, each way
 OUTPUT_TYPES: Final = (Detections, Classification, Text, Keypoints, Mask, Measurements)
 OUTPUT_KINDS: Final = {str(kind.__struct_config__.tag): kind for kind in OUTPUT_TYPES}
 
@@ -118,55 +128,82 @@ EXAMPLES: Final[dict[str, Output]] = {
 
 
 def find_flaw(output: object) -> str | None:
-    """Say what is wrong with an output in a sentence, or None where it may be stored."""
+    """Say what is wrong with an output in a sentence, or None where it may be stored.
+
+    Takes anything and never raises; what has no flaw can be written as JSON. Numbers must be plain ones, not numpy's.
+    """
     if isinstance(output, Detections):
-        return _flaw_in_boxes(output.detections) or _flaw_in_shapes(output.shapes)
-    if isinstance(output, Text):
-        return _flaw_in_boxes(output.blocks) or _flaw_in_shapes(output.shapes)
-    if isinstance(output, Classification):
-        scores = (score.confidence for score in output.classes)
-        return next((_bad_confidence(c) for c in scores if not 0 <= c <= 1), None) or _flaw_in_shapes(output.shapes)
-    if isinstance(output, Keypoints):
-        return _flaw_in_points(output.points) or _flaw_in_shapes(output.shapes)
-    if isinstance(output, Mask):
-        return _flaw_in_mask(output) or _flaw_in_shapes(output.shapes)
-    if isinstance(output, Measurements):
-        bad = next((m for m in output.measurements if not isfinite(m.value)), None)
-        return f"measurement {bad.name!r} is {bad.value}, expected a finite number" if bad else _flaw_in_shapes(output.shapes)
-    return f"process_frame gave {type(output).__name__}, expected one of {', '.join(t.__name__ for t in OUTPUT_TYPES)}"
+        flaw = flaw_in_items("detections", output.detections, Detection) or _flaw_in_detections(output.detections)
+    elif isinstance(output, Text):
+        flaw = flaw_in_items("blocks", output.blocks, TextBlock) or _flaw_in_blocks(output.blocks)
+    elif isinstance(output, Classification):
+        flaw = flaw_in_items("classes", output.classes, ClassScore) or _flaw_in_classes(output.classes)
+    elif isinstance(output, Keypoints):
+        flaw = flaw_in_items("points", output.points, Keypoint) or _flaw_in_points(output.points)
+    elif isinstance(output, Mask):
+        flaw = _flaw_in_mask(output)
+    elif isinstance(output, Measurements):
+        flaw = flaw_in_items("measurements", output.measurements, Measurement) or _flaw_in_numbers(output.measurements)
+    else:
+        return f"process_frame gave {type(output).__name__}, expected one of {', '.join(t.__name__ for t in OUTPUT_TYPES)}"
+    return flaw or flaw_in_shapes(output.shapes)
 
 
-def _bad_confidence(value: float) -> str:
-    return f"confidence is {value}, expected 0 to 1"
-
-
-def _flaw_in_boxes(items: tuple[Detection, ...] | tuple[TextBlock, ...]) -> str | None:
-    for item in items:
-        if not 0 <= item.confidence <= 1:
-            return _bad_confidence(item.confidence)
-        if not item.box.inside():
-            return f"box {list(item.box)} is not within the frame (fractions x, y, w, h between 0 and 1)"
+def _flaw_in_detections(detections: tuple[Detection, ...]) -> str | None:
+    for item in detections:
+        flaw = flaw_in_place(item.confidence, item.box) or flaw_in_text("label", item.label)
+        if flaw:
+            return flaw
+        track = item.track_id
+        if track is not None and (type(track) is not int or not -LARGEST <= track <= LARGEST):
+            return f"track_id is {shown(track)}, expected a plain whole number of at most 64 bits"
     return None
+
+
+def _flaw_in_blocks(blocks: tuple[TextBlock, ...]) -> str | None:
+    for block in blocks:
+        flaw = flaw_in_place(block.confidence, block.box) or flaw_in_text("text", block.text)
+        if not flaw and block.language is not None:
+            flaw = flaw_in_text("language", block.language)
+        if flaw:
+            return flaw
+    return None
+
+
+def _flaw_in_classes(classes: tuple[ClassScore, ...]) -> str | None:
+    return next((f for c in classes if (f := flaw_in_confidence(c.confidence) or flaw_in_text("label", c.label))), None)
 
 
 def _flaw_in_points(points: tuple[Keypoint, ...]) -> str | None:
     for point in points:
-        if not 0 <= point.confidence <= 1:
-            return _bad_confidence(point.confidence)
-        if not (isfinite(point.x) and isfinite(point.y)):
-            return f"keypoint {point.name!r} is at ({point.x}, {point.y}), expected finite fractions"
+        flaw = flaw_in_confidence(point.confidence) or flaw_in_text("name", point.name)
+        if flaw:
+            return flaw
+        if not (is_finite(point.x) and is_finite(point.y)):
+            return f"keypoint {point.name!r} is at ({shown(point.x)}, {shown(point.y)}), expected finite fractions"
+    return None
+
+
+def _flaw_in_numbers(measurements: tuple[Measurement, ...]) -> str | None:
+    for item in measurements:
+        flaw = flaw_in_text("name", item.name) or flaw_in_text("unit", item.unit)
+        if flaw:
+            return flaw
+        if not is_finite(item.value):
+            return f"measurement {item.name!r} is {shown(item.value)}, expected a finite number"
     return None
 
 
 def _flaw_in_mask(mask: Mask) -> str | None:
-    if len(mask.rle) % 2 or sum(mask.rle[1::2]) != mask.width * mask.height:
-        return f"the mask's runs cover {sum(mask.rle[1::2])} cells, expected {mask.width} x {mask.height}"
+    for name, items, kind in (("labels", mask.labels, str), ("rle", mask.rle, int), ("size", (mask.width, mask.height), int)):
+        if flaw := flaw_in_items(name, items, kind):
+            return flaw
+    if flaw := next((f for label in mask.labels if (f := flaw_in_text("label", label))), None):
+        return flaw
+    if not (0 <= mask.width <= _WIDEST and 0 <= mask.height <= _WIDEST):
+        return f"the mask has {mask.width} x {mask.height} cells, expected 0 to {_WIDEST} each way"
+    runs = mask.rle[1::2]
+    if len(mask.rle) % 2 or sum(runs) != mask.width * mask.height or min(runs, default=0) < 0:
+        return f"the mask's runs cover {sum(runs)} cells, expected {mask.width} x {mask.height} in runs of 0 or more"
     wrong = next((value for value in mask.rle[::2] if not 0 <= value <= len(mask.labels)), None)
     return None if wrong is None else f"the mask holds the value {wrong}, expected 0 to {len(mask.labels)}"
-
-
-def _flaw_in_shapes(shapes: tuple[Shape, ...]) -> str | None:
-    for shape in shapes:
-        if not all(isfinite(p[0]) and isfinite(p[1]) for p in shape.points):
-            return f"shape {shape.label!r} has a point that is not finite"
-    return None

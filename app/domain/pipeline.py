@@ -79,10 +79,12 @@ class Pipeline(msgspec.Struct, frozen=True):
 
 
 def number_stage_ids(plugins: tuple[str, ...]) -> tuple[str, ...]:
-    """Give default stage ids: the plugin's id, then `_2`, `_3` where a plugin stands more than once."""
-    seen: dict[str, int] = {}
+    """Give default stage ids: the plugin's id, then `_2`, `_3` where a plugin stands more than once; no two are alike."""
     ids: list[str] = []
     for plugin in plugins:
-        seen[plugin] = seen.get(plugin, 0) + 1
-        ids.append(plugin if seen[plugin] == 1 else f"{plugin}_{seen[plugin]}")
+        number, name = 1, plugin
+        while name in ids:
+            number += 1
+            name = f"{plugin}_{number}"
+        ids.append(name)
     return tuple(ids)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-_SUB_BITS = 2  # four sub-buckets to each power of two: a percentile is right to within an eighth
+_SUB_BITS = 3  # eight sub-buckets to each power of two: a percentile is right to within an eighth
 _SUB = 1 << _SUB_BITS
 
 
 def bucket_of(microseconds: int) -> int:
-    """Index of the bucket a duration falls in: its power of two, then one of four parts of it."""
+    """Index of the bucket a duration falls in: its power of two, then one of eight parts of it."""
     if microseconds < _SUB:
         return max(0, microseconds)
     shift = microseconds.bit_length() - 1 - _SUB_BITS
