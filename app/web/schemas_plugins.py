@@ -1,0 +1,126 @@
+"""A plugin as the API and the command line show it: what it declares, and how it did so far."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from app.domain.device import Target
+from app.domain.health import Health
+from app.domain.plugin import Capability, FoundPlugin, OptionSpec, OptionType
+from app.store.plugins import PluginRecord
+from app.web.schemas_pipeline import Document
+
+
+class OptionDocument(Document):
+    """One option of a plugin, as its form field needs it."""
+
+    name: str
+    type: OptionType
+    default: Any
+    title: str
+    help: str
+    minimum: float | None
+    maximum: float | None
+    choices: list[str]
+
+    @classmethod
+    def of(cls, option: OptionSpec) -> Self:
+        """Describe an option."""
+        return cls(
+            name=option.name,
+            type=option.type,
+            default=option.default,
+            title=option.title,
+            help=option.help,
+            minimum=option.minimum,
+            maximum=option.maximum,
+            choices=list(option.choices),
+        )
+
+
+class ModelDocument(Document):
+    """A model file a plugin needs, and where it can be had."""
+
+    file: str
+    sha256: str
+    size: int
+    url: str
+    license: str
+
+
+class RecordDocument(Document):
+    """How a plugin did over every stored job; durations are per frame."""
+
+    jobs: int
+    frames: int
+    soft_failures: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    health: Health
+    health_reason: str
+    last_job_id: str | None
+    last_at: datetime | None
+
+    @classmethod
+    def of(cls, record: PluginRecord) -> Self:
+        """Describe a record."""
+        return cls(
+            jobs=record.jobs,
+            frames=record.frames,
+            soft_failures=record.soft_failures,
+            p50_ms=record.timing.percentile_ms(50),
+            p95_ms=record.timing.percentile_ms(95),
+            p99_ms=record.timing.percentile_ms(99),
+            max_ms=record.timing.max_ms,
+            health=record.health,
+            health_reason=record.health_reason,
+            last_job_id=record.last_job_id,
+            last_at=record.last_at,
+        )
+
+
+class PluginDocument(Document):
+    """A plugin that was found: what it declares (null where it is broken, with the reason), and how it did so far."""
+
+    id: str
+    origin: str
+    broken: bool
+    reason: str | None
+    findings: list[str]
+    name: str | None
+    version: str | None
+    description: str | None
+    author: str | None
+    license: str | None
+    capabilities: list[Capability]
+    output: str | None
+    latency_budget_ms: float | None
+    stateful: bool | None
+    needs_pixels: bool | None
+    warmup_frames: int | None
+    devices: list[Target]
+    options: list[OptionDocument]
+    models: list[ModelDocument]
+    record: RecordDocument | None
+
+    @classmethod
+    def of(cls, found: FoundPlugin, record: PluginRecord | None = None) -> Self:
+        """Describe a plugin; without its record where no history is at hand."""
+        about = found.metadata
+        models = about.models if about else ()
+        plain = ("name", "version", "description", "author", "license", "output", "latency_budget_ms", "stateful")
+        names = (*plain, "needs_pixels", "warmup_frames")
+        return cls(
+            id=found.id,
+            origin=found.origin,
+            broken=found.broken,
+            reason=found.reason,
+            findings=list(found.findings),
+            **{name: getattr(about, name, None) for name in names},
+            capabilities=list(about.capabilities) if about else [],
+            devices=list(about.devices) if about else [],
+            options=[OptionDocument.of(option) for option in about.options] if about else [],
+            models=[ModelDocument(**{n: getattr(model, n) for n in ModelDocument.model_fields}) for model in models],
+            record=RecordDocument.of(record) if record else None,
+        )
