@@ -45,12 +45,10 @@ class Box(NamedTuple):
 
     def iou(self, other: "Box") -> float:
         """Intersection over union with another box, 0 to 1 (Jaccard index)."""
-        wide = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
-        high = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
-        if wide <= 0 or high <= 0:
-            return 0.0
-        shared = wide * high
-        return shared / (self.w * self.h + other.w * other.h - shared)
+        wide = min(self.w, other.w, self.x + self.w - other.x, other.x + other.w - self.x)
+        high = min(self.h, other.h, self.y + self.h - other.y, other.y + other.h - self.y)
+        shared = max(0.0, wide) * max(0.0, high)
+        return shared / (self.w * self.h + other.w * other.h - shared) if shared else 0.0
 
     def inside(self) -> bool:
         """Say whether the box is finite, not inside out, and within the frame."""
