@@ -97,8 +97,20 @@ def test_a_second_run_and_another_number_of_threads_give_the_same_rows() -> None
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_the_first_frame_is_background_however_it_looks() -> None:
-    assert detections(watched(prepared(), [np.full((144, 192, 3), 255, np.uint8)])[0]) == ()
+@pytest.mark.parametrize("shadows", [True, False])
+@pytest.mark.parametrize("value", [0, 127, 255])
+def test_the_first_frame_is_background_however_it_looks(value: int, shadows: bool) -> None:
+    first = watched(prepared(shadows=shadows), [np.full((144, 192, 3), value, np.uint8)])[0]
+    assert detections(first) == ()
+
+
+@pytest.mark.parametrize("history", [20, 100_000])
+def test_a_thing_that_comes_is_seen_whatever_the_history(history: int) -> None:
+    ground = np.full((144, 192, 3), 100, np.uint8)
+    thing = ground.copy()
+    thing[40:100, 40:100] = 255
+    rows = watched(prepared(history=history), [*[ground] * 10, thing])
+    assert [len(detections(row)) for row in rows] == [0] * 10 + [1]
 
 
 def test_a_still_picture_never_moves() -> None:
@@ -107,10 +119,10 @@ def test_a_still_picture_never_moves() -> None:
 
 
 def test_preparing_anew_forgets_the_background() -> None:
-    plugin = prepared()
+    plugin = prepared(shadows=False)
     first = watched(plugin, sample())
     metadata = read_manifest(FOLDER)
-    plugin.prepare(PrepareContext(metadata.defaults(), FOLDER, DeviceRequest(None)))
+    plugin.prepare(PrepareContext(metadata.defaults() | {"shadows": False}, FOLDER, DeviceRequest(None)))
     assert watched(plugin, sample()) == first
 
 

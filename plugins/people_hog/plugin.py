@@ -51,7 +51,7 @@ class PeopleHog:
         working = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = frame.pixels if working == (width, height) else _resized(frame.pixels, working)
         found = []
-        for hit in strongest(self._hits(np.ascontiguousarray(picture))):
+        for hit in strongest(self._hits(picture)):
             confidence = confidence_of(hit.weight)
             if confidence >= self._least:
                 found.append(Detection(LABEL, confidence, Box.from_pixels(hit.x, hit.y, hit.w, hit.h, working)))

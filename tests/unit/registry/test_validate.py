@@ -91,6 +91,11 @@ def test_an_import_past_the_sdk_is_told(make_plugin: MakePlugin, line: str, name
     assert f"it imports {name}; a plugin imports app.sdk only" in messages(folder, Severity.WANTING)
 
 
+def test_an_import_of_a_file_beside_it_is_the_plugin_s_own_affair(make_plugin: MakePlugin) -> None:
+    folder = make_plugin(code=f"from .app.engine import x\nfrom . import app\n{CODE}")
+    assert messages(folder, Severity.WANTING) == ALL_MISSING
+
+
 def test_an_output_no_capability_gives_is_told(make_plugin: MakePlugin) -> None:
     folder = make_plugin()
     path = folder / "plugin.toml"
