@@ -70,6 +70,7 @@ class Stream:
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
         self.parser = Parser()
+        self._chunks = response.iter_raw()
         self._events = self._read()
 
     def __iter__(self) -> Iterator[Event]:
@@ -84,8 +85,12 @@ class Stream:
                 return events
         raise AssertionError(f"the stream ended without it, after {events}")
 
+    def wait_for_bytes(self) -> list[Event]:
+        """Wait for the next bytes, also for those of a comment, and give the events they complete."""
+        return self.parser.feed(next(self._chunks))
+
     def _read(self) -> Iterator[Event]:
-        for chunk in self.response.iter_raw():
+        for chunk in self._chunks:
             yield from self.parser.feed(chunk)
         assert self.parser.complete, "the stream ended in the middle of a message"
 

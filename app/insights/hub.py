@@ -103,14 +103,16 @@ class Hub:
     async def catch_up(self) -> None:
         """Publish what the log holds beyond the last published fact; the first time, only learn where the log ends."""
         async with self._reading:
+            head = await self._past.head()
             if self._head is None:
-                self._head = await self._past.head()
-            more = True
+                self._head = head
+            more = head > self._head
             while more:
                 facts = await self._past.page(self._head)
                 for number, insight in facts:
                     self.publish_fact(number, insight)
                 more = len(facts) == PAGE
+            self._head = max(self._head, head)  # the newest facts may have been deleted before they were read
 
     def subscribe(self, wanted: Filter = EVERYTHING, *, last_event_id: int | None = None) -> Subscription:
         """Begin a subscription; who calls this reads its `messages()` and must call `leave()` at the end.

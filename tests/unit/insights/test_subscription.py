@@ -303,3 +303,15 @@ async def test_a_connection_over_a_restart_misses_and_doubles_nothing(told: Memo
         told.append(warning("a", 1000))
         await restarted.catch_up()
         assert (await after.until("warning", "warning", "warning")) == ["#8 hello", "#7 warning", "#8 warning", "#9 warning"]
+
+
+async def test_a_fact_deleted_before_it_was_published_leaves_no_one_behind(told: MemoryFactLog, hub: Hub) -> None:
+    await hub.catch_up()
+    told.append(status("c", QUEUED))
+    told.drop("c")
+    async with Reader(hub, of("a"), last_event_id=7) as reader:
+        assert await reader.until("hello") == ["#7 hello"]
+        assert reader.events[0].json["gap"] is False
+        told.append(warning("a", 10))
+        await hub.catch_up()
+        assert await reader.until("warning") == ["#7 hello", "#8 warning"]
