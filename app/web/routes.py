@@ -12,6 +12,7 @@ from app.web import api_jobs, api_pictures, api_plugins, api_results, api_submit
 from app.web.assets import STATIC, Assets
 from app.web.errors import on_crash, on_error
 from app.web.parts import Parts
+from app.web.render import register_channels
 from app.web.security import AnswerHeaders, Guard
 
 API: list[BaseRoute] = [
@@ -50,7 +51,8 @@ STATIC_FILES: list[BaseRoute] = [Mount("/static", Assets(directory=STATIC, check
 
 
 def build_app(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Build the application around the parts of a server."""
+    """Build the application around the parts of a server; the hub learns how each kind of page reads the feed."""
+    register_channels(parts.hub)
     app = Starlette(
         routes=[*API, *FEED, *pages.routes, *SIGN_IN, *STATIC_FILES],
         lifespan=lifespan,

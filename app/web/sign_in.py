@@ -1,14 +1,14 @@
 """Signing in with the server's token, for browsers; scripts send the token itself."""
 
-import html
 from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from app.web.parts import parts_of
 from app.web.security import COOKIE, SIGN_IN, same, session_of
+from app.web.templating import page
 from app.web.uploads import receive_json
 
 _MONTH_S: Final = 30 * 24 * 3600
@@ -16,7 +16,7 @@ _MONTH_S: Final = 30 * 24 * 3600
 
 async def show_sign_in(request: Request) -> Response:
     """GET /sign-in: the form."""
-    return _form(safe_next(request.query_params.get("next", "/")), 200)
+    return _form(request, safe_next(request.query_params.get("next", "/")), 200)
 
 
 async def sign_in(request: Request) -> Response:
@@ -25,7 +25,7 @@ async def sign_in(request: Request) -> Response:
     wanted = safe_next(fields.get("next", ["/"])[0])
     token = parts_of(request).limits.token
     if not token or not same(fields.get("token", [""])[0].strip(), token):
-        return _form(wanted, 401, "This is not the server's token.")
+        return _form(request, wanted, 401, "This is not the server's token.")
     response = RedirectResponse(wanted, 303)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, session_of(token), max_age=_MONTH_S, httponly=True, samesite="strict", secure=secure)
@@ -45,15 +45,7 @@ def safe_next(address: str) -> str:
     return address if plain else "/"
 
 
-def _form(wanted: str, status: int, flaw: str = "") -> Response:
-    told = f'<p role="alert">{html.escape(flaw)}</p>' if flaw else ""
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in · Sightline</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
-        f'<body><main><h1>Sign in</h1>{told}<form method="post" action="{SIGN_IN}">'
-        '<p><label for="token">Token</label> '
-        '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>'
-        f'<input type="hidden" name="next" value="{html.escape(wanted)}"><button id="sign-in">Sign in</button>'
-        "</form></main></body></html>"
-    )
-    return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+def _form(request: Request, wanted: str, status: int, flaw: str = "") -> Response:
+    response = page(request, "sign_in", {"next": wanted, "problem": flaw}, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -146,6 +146,7 @@ async def receive_form(request: Request, storage: Storage, limit_bytes: int) -> 
         reader = FormReader(boundary, lambda name: storage.new_upload(name, limit_bytes))
     except FormParserError as wrong:
         raise MalformedBody.because(str(wrong).rstrip(".")) from None
+    request.state.form_fields = reader.fields  # a page shows a person's choices again, also when the body is refused
     try:
         block = bytearray()
         async for chunk in request.stream():

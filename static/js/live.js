@@ -152,8 +152,10 @@
     else refresh("job-list");
   });
 
-  document.body.append(feed); // only now that the extension is there does htmx meet the element that wants it
-  htmx.process(feed);
+  setTimeout(() => { // after htmx has looked over the page, and now that its extension is there
+    document.body.append(feed);
+    htmx.process(feed);
+  });
   setInterval(tell, 1000);
   tell();
 })();
