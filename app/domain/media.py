@@ -80,7 +80,8 @@ class SegmentEntry(msgspec.Struct, frozen=True):
 
     `key_…` identify the key packet. Decoding it and what follows, `feed` packets in all, gives one run of frames in the order
     of the plan's clock; several segments may share a run. The segment's frames are those with `first <= clock < until`:
-    presentation times (PTS), or ranks counted from the run's first packet (POC, COUNT).
+    presentation times (PTS), or ranks counted from the run's first packet (POC, COUNT). `gaps` are the numbers of the run's
+    packets (0 is the key packet) before which others are missing from a damaged file.
     """
 
     key_pts: int | None
@@ -90,6 +91,7 @@ class SegmentEntry(msgspec.Struct, frozen=True):
     feed: int
     first: int
     until: int
+    gaps: tuple[int, ...] = ()
 
 
 class Loss(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ def groups_by_count(packets: Sequence[PacketFact], first: int) -> list[Group]:
     return groups
 
 
-def windows(group: Group, packet: PacketFact, bounds: Sequence[int]) -> list[Window]:
+def windows(group: Group, packet: PacketFact, bounds: Sequence[int], gaps: tuple[int, ...]) -> list[Window]:
     """Part a group into segments of about 64 frames; `bounds` holds the clock's key of each frame and of the group's end."""
     count = group.end - group.start
     parts = max(1, round(count / SEGMENT_FRAMES))
@@ -76,7 +76,7 @@ def windows(group: Group, packet: PacketFact, bounds: Sequence[int]) -> list[Win
         Window(
             group.start + a,
             group.start + b,
-            SegmentEntry(packet.pts, packet.dts, packet.pos, packet.size, group.feed, bounds[a], bounds[b]),
+            SegmentEntry(packet.pts, packet.dts, packet.pos, packet.size, group.feed, bounds[a], bounds[b], gaps),
         )
         for a, b in pairwise(edges)
     ]
@@ -88,6 +88,6 @@ def _chosen(starts: Sequence[int], total: int) -> list[int]:
     for here in range(1, len(starts)):
         with_next = (starts[here + 1] if here + 1 < len(starts) else total) - starts[chosen[-1]]
         without = starts[here] - starts[chosen[-1]]
-        if without and SEGMENT_FRAMES - without < with_next - SEGMENT_FRAMES:
+        if without and starts[here] < total and SEGMENT_FRAMES - without < with_next - SEGMENT_FRAMES:
             chosen.append(here)
     return chosen

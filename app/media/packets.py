@@ -1,13 +1,16 @@
 """What a demux-only pass over a file tells: its packets, where it may be cut, what its header promised."""
 
-from typing import Final, NamedTuple
+import struct
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
 
 import av
 
 from app.domain.errors import EmptyMedia, UnreadableMedia
 from app.media.nal import Cut, cut_of, length_size
-from app.media.sources.run import said
+from app.media.sources.run import said, until_broken
 
+_CHUNK_HEADER = 8  # bytes: AVI's index names the chunk, its packets what follows the chunk's header (RIFF)
 # Codecs whose key packets, as the container flags them, start a group that needs nothing from before but leading pictures.
 _OPEN: Final = frozenset({
     "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "h263", "h263p", "flv1", "wmv1", "wmv2",
@@ -77,18 +80,34 @@ def list_packets(path: str, name: str) -> Listing:
             reorders=bool(codec.has_b_frames),
             packets=packets,
             promised=max(stream.frames, 0),
-            missing=_missing(indexed, packets),
+            missing=_missing(indexed, packets, _CHUNK_HEADER if container.format.name == "avi" else 0),
         )
 
 
 def _why_closed(path: str, error: av.FFmpegError) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123  # one read of a few bytes
+    with Path(path).open("rb") as file:
         head = file.read(4096)
-    if head[4:8] == b"ftyp" and "Invalid data" in str(error):
-        return "the file is cut off before its index (moov), so its pictures cannot be found"
-    if head and _is_text(head):
-        return "it is text, not media"
+        if _is_text(head):
+            return "it is text, not media"
+        if head[4:8] == b"ftyp" and not _has_moov(file):
+            return "the file is cut off before its index (moov), so its pictures cannot be found"
     return said(error).lower()
+
+
+def _has_moov(file: BinaryIO) -> bool:
+    """Walk the boxes of an MP4 (ISO/IEC 14496-12 4.2) until the one that says where the pictures are."""
+    at, end = 0, file.seek(0, 2)
+    while at + 8 <= end:
+        file.seek(at)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        if kind == b"moov":
+            return True
+        if size == 1 and at + 16 <= end:
+            (size,) = struct.unpack(">Q", file.read(8))
+        if size < 8:
+            return False
+        at += size
+    return False
 
 
 def _is_text(head: bytes) -> bool:
@@ -118,15 +137,12 @@ def _read(container: av.container.InputContainer, stream: av.VideoStream) -> lis
     prefix = length_size(codec, stream.codec_context.extradata)
     nal, plain = codec in {"h264", "hevc"}, _plain_cut(codec)
     packets: list[PacketFact] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                cut = plain if packet.is_keyframe else Cut.NONE
-                if nal and packet.is_keyframe:
-                    cut = cut_of(codec, bytes(packet), prefix)
-                packets.append(PacketFact(packet.pts, packet.dts, packet.pos, packet.size, cut, packet.is_discard))
-    except av.FFmpegError:
-        pass  # cut off or damaged: what was read until here is what there is
+    for packet in until_broken(container.demux(stream)):
+        if packet.size:
+            cut = plain if packet.is_keyframe else Cut.NONE
+            if nal and packet.is_keyframe:
+                cut = cut_of(codec, bytes(packet), prefix)
+            packets.append(PacketFact(packet.pts, packet.dts, packet.pos, packet.size, cut, packet.is_discard))
     return packets
 
 
@@ -142,11 +158,13 @@ def _duration(container: av.container.InputContainer, stream: av.VideoStream) ->
     return round(container.duration / 1_000_000, 6) if container.duration else None
 
 
-def _missing(indexed: list[int], packets: list[PacketFact]) -> list[tuple[int, int]]:
-    """Find packets that the container's index names and the file no longer gives, by their position."""
-    places = {packet.pos: number for number, packet in enumerate(packets)}
-    if not any(pos in places for pos in indexed) or len(indexed) <= len(packets):
-        return []  # the demuxer keeps no index, or fills it as it goes
+def _missing(indexed: list[int], packets: list[PacketFact], header: int) -> list[tuple[int, int]]:
+    """Find packets that the container's index names and the file no longer gives, by where they lie after `header` bytes."""
+    if len(indexed) <= len(packets):
+        return []  # the demuxer keeps no index, fills it as it goes, or all is there
+    places = {packet.pos - header: number for number, packet in enumerate(packets) if packet.pos is not None}
+    if not any(pos in places for pos in indexed):
+        return []
     gaps: list[tuple[int, int]] = []
     number = 0
     for pos in indexed:

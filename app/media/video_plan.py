@@ -10,7 +10,6 @@ from app.domain.media import DecodePlan, FrameClock, Loss, MediaInfo, PlannedSeg
 from app.media.grouping import Group, groups_by_count, groups_by_time, windows
 from app.media.nal import Cut
 from app.media.packets import Listing, list_packets
-from app.media.sources.losses import DOUBTFUL
 from app.media.trial import Trial, try_decode
 
 _BY_DTS = frozenset({"mpegts", "mpeg"})  # their seeks go by decode time
@@ -94,7 +93,8 @@ def _segments(listing: Listing, layout: _Layout, decode: DecodePlan) -> list[Pla
         if layout.times:
             after = layout.times[group.end] if group.end < len(layout.times) else layout.times[-1] + 1
             bounds = [*layout.times[group.start : group.end], after]
-        for start, end, entry in windows(group, listing.packets[group.key], bounds):
+        gaps = tuple(number - group.key for number, _ in listing.missing if group.key < number < group.key + group.feed)
+        for start, end, entry in windows(group, listing.packets[group.key], bounds, gaps):
             time = start / decode.fps if decode.fps else None
             if layout.times:
                 time = (layout.times[start] - decode.first_pts) * numerator / denominator
@@ -105,15 +105,12 @@ def _segments(listing: Listing, layout: _Layout, decode: DecodePlan) -> list[Pla
 def _losses(listing: Listing, layout: _Layout) -> list[Loss]:
     """Tell what the file should hold and does not, each where its frames would stand."""
     total, losses = layout.total, []
-    lost, doubtful = str(WarningCode.FRAMES_LOST), str(WarningCode.PICTURES_DOUBTFUL)
+    lost = str(WarningCode.FRAMES_LOST)
     if layout.lead:
         losses.append(Loss(lost, 0, layout.lead, "Pictures at the start need what came before them, which is not in the file."))
     for number, count in listing.missing:
         at = layout.ranks[number] if number < len(layout.ranks) else total
         losses.append(Loss(lost, at, count, "Pictures that the file's index names are missing from the file."))
-        until = next((layout.ranks[n] for n in range(number, len(layout.ranks)) if listing.packets[n].cut), total)
-        if until > at:
-            losses.append(Loss(doubtful, at, until - at, DOUBTFUL.format(why="a picture before it is missing")))
     unseen = listing.promised - len(listing.packets)
     if unseen > 0 and not listing.missing:
         message = f"The file's header promises {listing.promised} pictures, {len(listing.packets)} are there."

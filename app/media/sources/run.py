@@ -13,6 +13,7 @@ from app.media.sources.clock import Clock, clock_for
 _REWINDS = 13  # one second, then twice as far each time: beyond an hour, read from the start
 
 
+_GAP = "a picture before it is missing"
 _BEGINNING = -(1 << 63)  # before every key
 
 
@@ -61,7 +62,8 @@ class Run:
         first = next(self._packets)
         self._packets = chain((first,), self._packets)
         self._clock: Clock = clock_for(plan, entry, first, self._stream.codec_context.extradata)
-        self._doubts: list[tuple[int, str]] = []  # packets from which on pictures may be wrong, up to the next key picture
+        # Packets from which on pictures may be wrong, up to the next key picture; those after a gap in the file to begin with.
+        self._doubts = [(number, _GAP) for number in entry.gaps]
         self._events = self._decode()
         self._held: Event | None = None
         self.passed = _BEGINNING
@@ -129,7 +131,7 @@ class Run:
         if frame.key_frame:
             self._doubts = [doubt for doubt in self._doubts if doubt[0] >= number]
         elif any(not self._clock.early(key) for key in shown.lost):
-            insort(self._doubts, (number, "a picture before it is missing"))
+            insort(self._doubts, (number, _GAP))
         if frame.is_corrupt:
             insort(self._doubts, (number, "the picture is damaged"))
         if shown.key is not None:
@@ -180,7 +182,7 @@ def until_broken(packets: Iterator["av.Packet[av.VideoStream]"]) -> Iterator["av
     """Give packets until the file ends or cannot be read further."""
     try:
         yield from packets
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):  # PyAV's IndexError: a damaged file seems to hold a stream more
         return
 
 
