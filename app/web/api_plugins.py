@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.devices.inventory import Inventory
-from app.domain.insight import WorkerUsage
+from app.domain.load import WorkerUsage
 from app.store import plugins
 from app.store.plugins import PluginRecord
 from app.web.errors import NoSuchPlugin

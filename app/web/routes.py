@@ -4,6 +4,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Lifespan
 
@@ -13,7 +15,7 @@ from app.web.assets import STATIC, Assets
 from app.web.errors import on_crash, on_error
 from app.web.parts import Parts
 from app.web.render import register_channels
-from app.web.security import AnswerHeaders, Guard
+from app.web.security import HEADERS, AnswerHeaders, Guard
 
 API: list[BaseRoute] = [
     Route("/v1/jobs", api_submit.create_job, methods=["POST"]),
@@ -50,6 +52,12 @@ SIGN_IN: list[BaseRoute] = [
 STATIC_FILES: list[BaseRoute] = [Mount("/static", Assets(directory=STATIC, check_dir=False), name="static")]
 
 
+async def _on_crash(request: Request, error: Exception) -> Response:
+    response = await on_crash(request, error)  # answered outside all middleware, so the headers are put on here
+    response.headers.update(HEADERS)
+    return response
+
+
 def build_app(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """Build the application around the parts of a server; the hub learns how each kind of page reads the feed."""
     register_channels(parts.hub)
@@ -61,7 +69,7 @@ def build_app(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Star
             Middleware(Guard, limits=parts.limits),
             Middleware(GZipMiddleware, compresslevel=4, thread_minimum_size=32 * 1024),
         ],
-        exception_handlers={SightlineError: on_error, HTTPException: on_error, Exception: on_crash},
+        exception_handlers={SightlineError: on_error, HTTPException: on_error, Exception: _on_crash},
     )
     app.state.parts = parts
     return app

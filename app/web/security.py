@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +30,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_HOST: Final = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:\d{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS: Final = frozenset({"/healthz", SIGN_IN})
 _OPEN_PREFIX: Final = "/static/"  # what the sign-in page looks like holds no secret
@@ -126,10 +128,8 @@ def same(given: str, expected: str) -> bool:
 
 
 def _host_name(header: str) -> str:
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    match = _HOST.fullmatch(header.lower())
+    return (match["v6"] or match["name"]).rstrip(".") if match else ""
 
 
 def _address(request: Request) -> str:
