@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import socket
 import threading
 import time
@@ -129,7 +130,8 @@ def serve(home: Path, limits: Limits = LIMITS, readiness: Readiness | None = Non
     """Serve the application on a free port, in a thread, around real parts in `home`."""
     home.mkdir(exist_ok=True)
     url = f"sqlite:///{home / 'sightline.db'}"
-    migrate(url, ROOT / "migrations")
+    if not (home / "sightline.db").exists():
+        migrate(url, ROOT / "migrations")
     store, rung = Store(url), []
     parts = Parts(
         store=store,
@@ -159,13 +161,24 @@ def serve(home: Path, limits: Limits = LIMITS, readiness: Readiness | None = Non
         store.close()
 
 
+@pytest.fixture(scope="session")
+def empty_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with no job, migrated once and copied for each test."""
+    path = tmp_path_factory.mktemp("history") / "sightline.db"
+    migrate(f"sqlite:///{path}", ROOT / "migrations")
+    return path
+
+
 @pytest.fixture
-def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+def start_api(tmp_path: Path, empty_history: Path) -> Iterator[Callable[..., Api]]:
     """Start an API with other limits: `start_api(max_queued_jobs=1)`; `readiness=` says how the server does."""
     with contextlib.ExitStack() as running:
 
         def start(readiness: Readiness | None = None, **limits: Any) -> Api:
-            return running.enter_context(serve(tmp_path / "home", replace(LIMITS, **limits), readiness))
+            home = tmp_path / "home"
+            home.mkdir()
+            shutil.copy(empty_history, home)
+            return running.enter_context(serve(home, replace(LIMITS, **limits), readiness))
 
         yield start
 
