@@ -14,7 +14,7 @@ import msgspec
 
 from app.devices.nvml import read_gpus
 from app.domain.device import FallbackCode, Target
-from app.domain.insight import GpuUsage
+from app.domain.load import GpuUsage
 
 TIME_LIMIT_S: Final = 60.0  # a driver that hangs must not hang the server's start
 

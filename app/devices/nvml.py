@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from app.domain.insight import GpuUsage
+from app.domain.load import GpuUsage
 
 _MB = 1_000_000
 

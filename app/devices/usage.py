@@ -7,7 +7,7 @@ from typing import NamedTuple
 import psutil
 
 from app.devices.nvml import read_gpus
-from app.domain.insight import GpuUsage
+from app.domain.load import GpuUsage
 
 _MB = 1_000_000
 

@@ -9,6 +9,7 @@ import msgspec
 from app.domain.device import EXAMPLE_DECISION, DeviceAttempt, FallbackCode, Target
 from app.domain.health import Health
 from app.domain.job import JobStatus
+from app.domain.load import GpuUsage, LatencyMs, StageMetrics, WorkerUsage
 from app.domain.output import EXAMPLES, Output
 
 
@@ -106,26 +107,6 @@ class Progress(Insight, frozen=True, kw_only=True):
     eta_s: float | None
 
 
-class LatencyMs(msgspec.Struct, frozen=True):
-    """Latency of a whole frame, in milliseconds."""
-
-    p50: float
-    p95: float
-
-
-class StageMetrics(msgspec.Struct, frozen=True):
-    """Speed of one stage, over the last moments."""
-
-    stage: str
-    fps: float
-    p50_ms: float
-    p95_ms: float
-    budget_ms: float | None
-    over_budget: int
-    soft_failures: int
-    health: Health
-
-
 class Metrics(Insight, frozen=True, kw_only=True):
     """A job's speed over the last moments."""
 
@@ -154,24 +135,6 @@ class Overlay(Insight, frozen=True, kw_only=True):
     image_url: str
     outputs: dict[str, Output]
     delay_ms: float
-
-
-class WorkerUsage(msgspec.Struct, frozen=True):
-    """One worker process: what it is doing, for which job, and its resident memory."""
-
-    id: int
-    state: str
-    job_id: str | None
-    rss_mb: float
-
-
-class GpuUsage(msgspec.Struct, frozen=True):
-    """Load of one GPU."""
-
-    name: str
-    utilisation_percent: float
-    memory_used_mb: float
-    memory_total_mb: float
 
 
 class Usage(Insight, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.domain.errors import WorkerLost
-from app.domain.insight import WorkerUsage
+from app.domain.load import WorkerUsage
 from app.engine.messages import Order, Outcome, Report, Task
 
 Tell = Callable[[int, Report], None]

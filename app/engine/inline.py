@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from app.domain.insight import WorkerUsage
+from app.domain.load import WorkerUsage
 from app.engine.executor import Tell
 from app.engine.messages import Drop, FinalizeTask, Order, Outcome, Report, SegmentTask, Task
 from app.engine.recorder import Recorder

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.health import Health
-from app.domain.insight import LatencyMs, Metrics, Progress, StageMetrics
+from app.domain.insight import Metrics, Progress
 from app.domain.job import Job, Pace, Segment, StageBreakdown, Wanted
+from app.domain.load import LatencyMs, StageMetrics
 from app.domain.plugin import PluginMetadata
 from app.domain.timing import Histogram
 from app.engine.messages import Beat, Pass, StageTask

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psutil
 
-from app.domain.insight import WorkerUsage
+from app.domain.load import WorkerUsage
 from app.engine.executor import LostWorker, Tell
 from app.engine.messages import Order, Outcome, Task
 from app.engine.process import Printed, WorkerProcess, clock

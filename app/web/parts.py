@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from app.domain.insight import WorkerUsage
+from app.domain.load import WorkerUsage
 from app.insights.hub import Hub
 from app.media.preview import PreviewCache
 from app.media.storage import Storage

@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from app.devices.inventory import Inventory
-from app.domain.insight import GpuUsage, Usage, WorkerUsage
+from app.domain.insight import Usage
+from app.domain.load import GpuUsage, WorkerUsage
 from app.web.contexts.stage import TARGET_NAMES
 from app.web.contexts.words import Sign, megabytes, number
 

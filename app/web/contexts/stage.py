@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from app.domain.device import AttemptOutcome, DeviceAttempt, DeviceDecision, Target
 from app.domain.health import Health
-from app.domain.insight import Device, HealthChange, StageMetrics
+from app.domain.insight import Device, HealthChange
 from app.domain.job import StageBreakdown
+from app.domain.load import StageMetrics
 from app.domain.pipeline import OnError, Stage
 from app.web.contexts.found import FoundView
 from app.web.contexts.overlay import colour_of
-from app.web.contexts.words import HEALTH_SIGNS, Sign, milliseconds, number, percent, plural
+from app.web.contexts.words import HEALTH_SIGNS, Sign, milliseconds, number, percent
 
 TARGET_NAMES: Final[dict[Target | None, str]] = {
     Target.CUDA: "CUDA",
@@ -152,8 +153,8 @@ def speed_of(metrics: StageMetrics) -> SpeedView:
         ("Speed", f"{number(round(metrics.fps, 1))} fps"),
         ("p50", milliseconds(metrics.p50_ms)),
         ("p95", milliseconds(metrics.p95_ms)),
-        ("Over budget", plural(metrics.over_budget, "frame")),
-        ("Soft failures", number(metrics.soft_failures)),
+        ("Over budget", number(metrics.over_budget)),
+        ("Failed", number(metrics.soft_failures)),
     )
     return _speed(metrics.stage, "Over the last moments", numbers, metrics.p95_ms, metrics.budget_ms)
 
@@ -167,8 +168,8 @@ def speed_of_row(row: StageBreakdown) -> SpeedView | None:
         ("Frames", number(row.frames)),
         ("p50", milliseconds(timing.percentile_ms(50))),
         ("p95", milliseconds(timing.percentile_ms(95))),
-        ("Over budget", plural(row.over_budget, "frame")),
-        ("Soft failures", number(row.soft_failures)),
+        ("Over budget", number(row.over_budget)),
+        ("Failed", number(row.soft_failures)),
     )
     return _speed(row.stage, "Over all frames done", numbers, timing.percentile_ms(95), row.budget_ms)
 
