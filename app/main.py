@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from app.devices.usage import Meter
 from app.domain.errors import UnknownJob
 from app.domain.insight import Insight, Progress, Usage
 from app.engine.dispatcher import Dispatcher
+from app.engine.holder import name_of_this_process
 from app.engine.pool import Pool
 from app.engine.printed import PrintedLog
 from app.engine.process import clock
@@ -113,7 +113,7 @@ async def run_engine(
         outputs_folder=outputs_folder,
         teller=Teller(voice.publish, voice.is_watched, voice.pictures, _PICTURE_S),
         ring=voice.ring,
-        holder=runner or f"{socket.gethostname()}/{os.getpid()}",
+        holder=runner or name_of_this_process(),
         runner=runner,
         cores=len(os.sched_getaffinity(0)),
     )

@@ -29,6 +29,8 @@ def retry(job_id: str, *, store: Store, wake: Callable[[], None]) -> Job:
         _give_stages_another_chance(tx, job)
         jobs.want(tx, job_id, Wanted.RUN)
         job = jobs.move(tx, job_id, JobStatus.QUEUED, reason="retried on request")
+        if job.runner is not None:
+            jobs.adopt(tx, job.runner)  # its process is done with it; the server does the rest
     wake()
     return job
 

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +26,7 @@ from app.domain.insight import Progress as Told
 from app.domain.job import Job, Pace
 from app.domain.media import SourceRef
 from app.domain.pipeline import number_stage_ids
+from app.engine.holder import name_of_this_process
 from app.main import Stores, Voice, open_stores, run_engine
 from app.registry.options import read_option
 from app.settings import Settings
@@ -90,7 +88,7 @@ def run(source: str, plugins: str | None, pipeline: Path | None, as_json: bool, 
         stages=None if pipeline is None else _read_pipeline(pipeline),
         plugins=tuple(part.strip() for part in (plugins or "").split(",") if part.strip()),
         device=asked["device"], strict_device=asked["strict_device"], pace=Pace(asked["pace"]), loop=asked["loop"],
-        name=asked["name"] or Path(source).name, runner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}",
+        name=asked["name"] or Path(source).name, runner=name_of_this_process(),
     )  # fmt: skip
     settings = Settings()
     document = uvloop.run(_run(settings, draft, asked["settings_"], as_json=as_json, out=out))

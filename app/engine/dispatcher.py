@@ -5,19 +5,23 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from sqlalchemy.engine import Connection
+
 from app.domain.errors import SightlineError
 from app.domain.job import Job, JobStatus, Wanted
 from app.engine import settle
 from app.engine.finisher import Finisher
 from app.engine.flights import Flights
+from app.engine.holder import is_dead
 from app.engine.job_run import JobRun, stage_tasks
 from app.engine.messages import Forget
 from app.engine.process import clock
 from app.engine.station import Station
-from app.store import breakdowns, jobs
+from app.store import breakdowns, jobs, segments
 
 _TICK_S: Final = 0.25
 _REFRESH_S: Final = 1.0
+_INHERIT_S: Final = 10.0
 
 
 class Dispatcher:
@@ -28,7 +32,7 @@ class Dispatcher:
         self._runs: dict[str, JobRun] = {}
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._refreshed_at = 0.0
+        self._refreshed_at = self._inherited_at = float("-inf")
         self._finisher = Finisher(station)
         self._flights = Flights(station, self._fail, self._woken.set)
         self._ends: set[asyncio.Task[None]] = set()
@@ -47,6 +51,9 @@ class Dispatcher:
         """Work until cancelled; what is in flight then is given back."""
         try:
             while True:
+                if clock() - self._inherited_at >= _INHERIT_S:
+                    self._inherited_at = clock()
+                    await self._at.write(self._inherit, ring=False)
                 if clock() - self._refreshed_at >= _REFRESH_S:
                     await self._refresh()
                 await self._assign()
@@ -61,8 +68,16 @@ class Dispatcher:
             await self._flights.close()
 
     def _rouse(self) -> None:
-        self._refreshed_at = 0.0
+        self._refreshed_at = float("-inf")
         self._woken.set()
+
+    def _inherit(self, tx: Connection) -> None:
+        """Take up what processes of this machine left behind when they died."""
+        for holder in filter(is_dead, segments.holders(tx)):
+            segments.release_holder(tx, holder)
+        if self._at.runner is None:
+            for runner in filter(is_dead, jobs.runners(tx)):
+                jobs.adopt(tx, runner)
 
     def _tell(self) -> None:
         waiting = sum(1 for run in self._runs.values() if run.job.status is JobStatus.QUEUED)

@@ -7,7 +7,8 @@ import msgspec
 
 from app.domain.frame import Frame
 from app.domain.output import Output
-from app.engine.messages import Picture, Report, Watch
+from app.domain.timing import Histogram
+from app.engine.messages import Picture, Report, SegmentTask, Watch
 from app.engine.recorder import PREVIEW, Recorder
 from app.media.preview import encode_preview
 
@@ -28,18 +29,17 @@ class Previewer:
         else:
             self._watches.pop(order.job_id, None)
 
-    def show(self, task_id: int, job_id: str, frame: Frame, outputs: Mapping[str, Output], ready_ns: int) -> int | None:
-        """Picture a frame where its turn has come; gives the microseconds spent, or None. `ready_ns`: when it was decoded."""
-        watch = self._watches.get(job_id)
+    def show(self, task: SegmentTask, frame: Frame, outputs: Mapping[str, Output], ready_ns: int, timing: Histogram) -> None:
+        """Picture a frame where its turn has come, and add the time it took. `ready_ns`: when the frame was decoded."""
+        watch = self._watches.get(task.job_id)
         if watch is None:
-            return None
+            return
         begun = perf_counter_ns()
         if begun - self._pictured_at < watch.interval_s * 1e9:
-            return None
+            return
         self._pictured_at = begun
         self._recorder.note(frame.index, PREVIEW)
         jpeg, _ = encode_preview(frame.pixels, width=watch.width)
-        found = self._encode(outputs)
-        width, height = frame.size
-        self._tell(Picture(task_id, job_id, frame.index, frame.t_s, width, height, jpeg, found, ready_ns), True)
-        return (perf_counter_ns() - begun) // 1000
+        found, (width, height) = self._encode(outputs), frame.size
+        self._tell(Picture(task.task_id, task.job_id, frame.index, frame.t_s, width, height, jpeg, found, ready_ns), True)
+        timing.add((perf_counter_ns() - begun) // 1000)

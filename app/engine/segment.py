@@ -59,9 +59,7 @@ class SegmentReader:
             self.frames += 1
             written = perf_counter_ns()
             self.write.add((written - ran) // 1000)
-            took = previewer.show(task.task_id, task.job_id, frame, outputs, ready)
-            if took is not None:
-                self.preview.add(took)
+            previewer.show(task, frame, outputs, ready, self.preview)
             if written - beaten_at >= _BEAT_NS:
                 beaten_at = written
                 tell(Beat(task.task_id, self.frames, self.tallies()), True)
@@ -75,11 +73,13 @@ class SegmentReader:
         self.write.add((perf_counter_ns() - begun) // 1000)
 
     def tallies(self) -> tuple[StageTally, ...]:
-        """What every row gathered so far; `prepare` counts preparations, the others frames."""
-        beside = {"decode": self.decode, "prepare": self.prepare, "preview": self.preview, "write": self.write}
+        """What every row gathered so far; `frames` of `prepare` counts preparations, of `preview` pictures."""
         return (
             *(run.tally() for run in self.stages.runs),
-            *(tally_of(row, timing, frames=timing.count) for row, timing in beside.items() if timing.count),
+            tally_of("decode", self.decode, frames=self.frames),
+            tally_of("prepare", self.prepare, frames=self.prepare.count),
+            tally_of("preview", self.preview, frames=self.preview.count),
+            tally_of("write", self.write, frames=self.frames),
         )
 
     def _wait(self, until: float, look_up: Callable[[int], None]) -> None:

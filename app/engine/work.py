@@ -5,6 +5,7 @@ from time import perf_counter_ns
 
 import cv2
 import msgspec
+import numpy as np
 
 from app.domain.frame import Frame
 from app.domain.media import Loss
@@ -180,9 +181,16 @@ class Workbench:
         try:
             run.prepare(task.threads)
             summary = run.plugin.finalize(read_outputs(task.files, run.id))  # type: ignore[union-attr]  # prepared above
-            body = msgspec.json.encode(dict(summary))
+            body = msgspec.json.encode(dict(summary), enc_hook=_plain)
         except StageFailed as failure:
             _, _, error, detail = failure.args
         except BaseException as failure:  # noqa: BLE001  # the worker's edge: a plugin may raise anything, also SystemExit
             error, detail = describe(failure), detail_of(failure)
         return FinalizeDone(task.task_id, body, error, detail, (perf_counter_ns() - started) // 1000)
+
+
+def _plain(value: object) -> object:
+    """Take numpy's numbers and arrays in a summary as what they hold."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"finalize gave a {type(value).__name__}, which cannot be written as JSON")

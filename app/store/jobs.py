@@ -87,6 +87,16 @@ def active(tx: Connection, runner: str | None) -> list[Job]:
     return [_job(row) for row in tx.execute(sa.select(*_ALL).where(_C.status.not_in(ENDED), _of(runner)).order_by(*_QUEUE))]
 
 
+def runners(tx: Connection) -> set[str]:
+    """Processes that alone may run a job which has not ended."""
+    return set(tx.execute(sa.select(_C.runner).where(_C.status.not_in(ENDED)).distinct()).scalars()) - {None}
+
+
+def adopt(tx: Connection, runner: str) -> None:
+    """Let the server run what a process left behind."""
+    tx.execute(sa.update(jobs).where(_C.runner == runner, _C.status.not_in(ENDED)).values(runner=None))
+
+
 def waiting(tx: Connection, runner: str | None = None) -> int:
     """How many jobs of a runner (None: of the server) are queued."""
     return _count(tx, _C.status == JobStatus.QUEUED, _of(runner))

@@ -85,6 +85,11 @@ def release_holder(tx: Connection, holder_prefix: str) -> int:
     return _release(tx, sa.func.substr(_C.holder, 1, len(holder_prefix)) == holder_prefix)
 
 
+def holders(tx: Connection) -> set[str]:
+    """Everybody who holds a segment."""
+    return set(tx.execute(sa.select(_C.holder).where(_C.state == SegmentState.LEASED).distinct()).scalars()) - {None}
+
+
 def release_job(tx: Connection, job_id: str) -> int:
     """Give back every leased segment of a job, which fences their holders; say how many."""
     return _release(tx, _C.job_id == job_id)

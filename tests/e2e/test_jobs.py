@@ -108,11 +108,11 @@ def test_a_plugin_that_gives_what_it_did_not_declare_fails_softly(api: httpx.Cli
 
 def test_a_stage_that_fails_too_often_is_disabled_and_a_job_without_stages_fails(api: httpx.Client, clip: Path) -> None:
     wrong = {"plugin": "faulty", "options": {"what": "raise", "every": 1}}
-    job = end_of(api, submit(api, clip, wrong, {"plugin": "brightness"}))
+    job = end_of(api, submit(api, clip, wrong, {"plugin": "brightness"}, loop="4"))
     stages = {row["stage"]: row for row in job["breakdown"]}
-    assert (job["status"], stages["brightness"]["frames"]) == ("completed_with_warnings", 300)
+    assert (job["status"], stages["brightness"]["frames"]) == ("completed_with_warnings", 1200)
     assert (stages["faulty"]["health"], stages["faulty"]["frames"]) == ("failing", 0)
-    assert stages["faulty"]["soft_failures"] < 300
+    assert stages["faulty"]["soft_failures"] < 1200
     assert "stage_disabled" in {warning["code"] for warning in job["warnings"]}
     alone = end_of(api, submit(api, clip, wrong))
     assert (alone["status"], alone["progress"] < 100) == ("failed", True)
