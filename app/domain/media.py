@@ -62,7 +62,8 @@ class DecodePlan(msgspec.Struct, frozen=True):
     """How every worker decodes this source; part of the stored plan, because it changes damaged pictures.
 
     `time_base` is that of the stream's presentation times, `first_pts` the time of frame 0 (media time counts from there).
-    `fps` gives the frames' times where the clock is not that of presentation times.
+    `fps` gives the frames' times where the clock is not that of presentation times. `reorder_depth`, where it is known, spares
+    each opening of the file the decoding that would find it out: how many pictures the decoder holds back to put them in order.
     """
 
     stream_index: int = 0
@@ -70,6 +71,7 @@ class DecodePlan(msgspec.Struct, frozen=True):
     first_pts: int = 0
     clock: FrameClock = FrameClock.PTS
     fps: float | None = None
+    reorder_depth: int | None = None
     seek_by: SeekBy = SeekBy.PTS
     thread_type: str = "NONE"
     thread_count: int = 1

@@ -46,7 +46,7 @@ class Listing(NamedTuple):
     time_base: tuple[int, int]
     fps: float | None
     duration_s: float | None
-    reorders: bool
+    reorder_depth: int
     packets: list[PacketFact]
     promised: int
     missing: list[tuple[int, int]]
@@ -77,7 +77,7 @@ def list_packets(path: str, name: str) -> Listing:
             time_base=(base.numerator, base.denominator) if base else (1, 1),
             fps=float(rate) if rate else None,
             duration_s=_duration(container, stream),
-            reorders=bool(codec.has_b_frames),
+            reorder_depth=codec.reorder_depth,
             packets=packets,
             promised=max(stream.frames, 0),
             missing=_missing(indexed, packets, _CHUNK_HEADER if container.format.name == "avi" else 0),

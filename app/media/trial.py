@@ -96,7 +96,7 @@ def _times_hold(listing: Listing, times: list[int | None]) -> bool:
     """None is missing, none is repeated, and they are not simply in decode order while the codec reorders."""
     if None in times or len(set(times)) != len(times):
         return False
-    return not (listing.reorders and len(times) > 1 and _rising(times))
+    return not (listing.reorder_depth and len(times) > 1 and _rising(times))
 
 
 def _rising(values: list[int | None]) -> bool:

@@ -12,6 +12,8 @@ from app.media.nal import Cut
 from app.media.packets import Listing, list_packets
 from app.media.trial import Trial, try_decode
 
+_TIMED = frozenset({"mov", "matroska"})  # containers that keep presentation times
+_SELF_CONTAINED = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d"})  # codecs whose headers say all
 _BY_DTS = frozenset({"mpegts", "mpeg"})  # their seeks go by decode time
 
 
@@ -42,6 +44,7 @@ def plan_video(path: str, name: str) -> SourcePlan:
         first_pts=layout.times[0] if layout.times else 0,
         clock=trial.clock,
         fps=listing.fps,
+        reorder_depth=_reorder_depth(listing, trial.clock),
         seek_by=_seek_by(listing),
     )
     segments = _segments(listing, layout, decode)
@@ -83,6 +86,15 @@ def _seek_by(listing: Listing) -> SeekBy:
     if listing.container in _BY_DTS:
         return SeekBy.DTS
     return SeekBy.NONE if listing.packets[0].pts is None else SeekBy.PTS
+
+
+def _reorder_depth(listing: Listing, clock: FrameClock) -> int | None:
+    """Give the decoder's reorder depth where it is all that a decoder needs beside the container's header.
+
+    AVI keeps no presentation times: FFmpeg makes them up from what decoding showed, so where they are used it must decode.
+    """
+    known = listing.container in _TIMED or (listing.container == "avi" and clock is not FrameClock.PTS)
+    return listing.reorder_depth if known and listing.codec in _SELF_CONTAINED else None
 
 
 def _segments(listing: Listing, layout: _Layout, decode: DecodePlan) -> list[PlannedSegment]:
