@@ -44,7 +44,8 @@ class Hub:
         self._subscriptions: set[Subscription] = set()
         self._latest: dict[tuple[str, str | None], Message] = {}
         self._ended: dict[str, None] = {}  # jobs that ended lately, oldest first
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due_at = 0.0
         self._ticked_at = float("-inf")
         self._deserted = asyncio.Event()
         self._farewell: str | None = None
@@ -190,9 +191,10 @@ class Hub:
     def _tick_at(self, when: float) -> None:
         """Have a tick at a time of the loop's clock, unless there is an earlier one."""
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._due_at <= when:
                 return
             self._timer.cancel()
+        self._due_at = when  # kept here: for a time that has come uvloop gives a handle that does not tell it
         self._timer = asyncio.get_running_loop().call_at(when, self._tick)
 
     def _tick(self) -> None:
