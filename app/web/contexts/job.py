@@ -236,6 +236,7 @@ def _facts(job: Job) -> Sequence[FactView]:
     if job.loop > 1 or job.pace is Pace.REALTIME:
         pace = "at its own speed" if job.pace is Pace.REALTIME else "as fast as it goes"
         facts.append(("Read", pace if job.loop == 1 else f"{pace}, {job.loop} times over"))
-    facts += [("Created", moment(job.created_at)), ("Started", moment(job.started_at)), ("Finished", moment(job.finished_at))]
+    times = (("Created", job.created_at), ("Started", job.started_at), ("Finished", job.finished_at))
+    facts += [(name, moment(at)) for name, at in times if at]
     facts.append(("Job id", job.id))
     return [FactView(name, value) for name, value in facts if value]
