@@ -1,6 +1,7 @@
 """One worker process seen from its parent: started, talked to, watched, and read out when it dies."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -12,8 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import app
 from app.engine.executor import LostWorker, Tell
+from app.engine.held import Held
 from app.engine.messages import (
     HEADER_BYTES,
     Dropped,
@@ -23,47 +27,18 @@ from app.engine.messages import (
     Ready,
     Report,
     SegmentDone,
-    SegmentTask,
     Task,
     TaskFailed,
     body_length,
     decode_report,
     pack,
 )
-from app.engine.recorder import FINALIZE, FIRST_STAGE, IDLE, PREPARE, Position, Recorder
+from app.engine.recorder import IDLE, Position, Recorder
 
-_PREPARE_S: Final = 300.0
-_FINALIZE_S: Final = 300.0
-_ELSE_S: Final = 60.0
 _DRAIN_S: Final = 0.1
 _FAULT_CHARACTERS: Final = 4000
+_log = logging.getLogger(__name__)
 Printed = Callable[[str | None, str], None]
-
-
-class Held:
-    """A task a worker holds, and who waits for it."""
-
-    __slots__ = ("future", "task", "tell")
-
-    def __init__(self, task: Task, tell: Tell, future: "asyncio.Future[Outcome]") -> None:
-        self.task, self.tell, self.future = task, tell, future
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Stage ids by their place in the recorder."""
-        tasks = self.task.stages if isinstance(self.task, SegmentTask) else (self.task.stage,)
-        return tuple(task.stage.id for task in tasks)
-
-    def patience(self, position: Position) -> float:
-        """Seconds the worker may stay where it is."""
-        if position.place == PREPARE:
-            return _PREPARE_S
-        if position.place == FINALIZE:
-            return _FINALIZE_S
-        number = position.place - FIRST_STAGE
-        if isinstance(self.task, SegmentTask) and 0 <= number < len(self.task.stages):
-            return self.task.stages[number].stage.policy.frame_timeout_s
-        return _ELSE_S
 
 
 class WorkerProcess:
@@ -147,10 +122,14 @@ class WorkerProcess:
 
     async def _read(self) -> None:
         reader, self._writer = await asyncio.open_connection(sock=self._socket)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 header = await reader.readexactly(HEADER_BYTES)
                 self._take(decode_report(await reader.readexactly(body_length(header))))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return  # it ended; what follows is told by its death
+        except (msgspec.DecodeError, ValueError) as error:
+            self.kill("crash", f"it sent what cannot be read ({error})")
 
     def _take(self, report: Report) -> None:
         if isinstance(report, Ready):
@@ -165,7 +144,10 @@ class WorkerProcess:
             if not held.future.done():
                 held.future.set_result(report)
         else:
-            held.tell(self.number, report)
+            try:
+                held.tell(self.number, report)
+            except Exception:  # noqa: BLE001  # the dispatcher's edge: what cannot be told must not stop the listening
+                _log.exception("What worker %s told could not be passed on.", self.number)
 
     def _read_log(self) -> None:
         with suppress(BlockingIOError):
