@@ -2,8 +2,10 @@
 
 import pytest
 
+from app.domain.job import JobStatus
 from app.insights.hub import Hub
 from app.insights.log import MemoryFactLog
+from tests.unit.insights.reader import status, warning
 
 
 @pytest.fixture
@@ -22,3 +24,14 @@ def log() -> MemoryFactLog:
 def hub(log: MemoryFactLog) -> Hub:
     """A hub over the log."""
     return Hub(log, window_s=0.0)
+
+
+@pytest.fixture
+def told(log: MemoryFactLog) -> MemoryFactLog:
+    """A log of two jobs: `a` runs (1, 2, 4), `b` has failed (3, 5, 6)."""
+    for fact in (
+        status("a", JobStatus.QUEUED), status("a", JobStatus.RUNNING, JobStatus.QUEUED), status("b", JobStatus.QUEUED),
+        warning("a"), warning("b"), status("b", JobStatus.FAILED, JobStatus.RUNNING),
+    ):  # fmt: skip
+        log.append(fact)
+    return log
