@@ -46,6 +46,7 @@ def gop(size: int, bframes: int = 0) -> dict[str, str]:
     return {"g": str(size), "bf": str(bframes), "sc_threshold": "1000000000", "threads": "1"}
 
 
+_VPX = {"g": "40", "deadline": "realtime", "cpu-used": "8"}
 _AS_GIVEN = {"avoid_negative_ts": "disabled"}
 CLIPS = {
     "h264_closed": Clip("h264_closed.mp4", "libx264", x264()),
@@ -82,8 +83,8 @@ CLIPS = {
     "mpeg2_ps": Clip("mpeg2.mpg", "mpeg2video", gop(15, 2)),
     "mjpeg_avi": Clip("mjpeg.avi", "mjpeg", pix_fmt="yuvj420p"),
     "mjpeg_mov": Clip("mjpeg.mov", "mjpeg", pix_fmt="yuvj420p"),
-    "vp9": Clip("vp9.webm", "libvpx-vp9", {"g": "40", "deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "1", "lag-in-frames": "12"}),
-    "vp8": Clip("vp8.webm", "libvpx", {"g": "40", "deadline": "realtime", "cpu-used": "8"}),
+    "vp9": Clip("vp9.webm", "libvpx-vp9", _VPX | {"auto-alt-ref": "1", "lag-in-frames": "12"}),
+    "vp8": Clip("vp8.webm", "libvpx", _VPX),
     "av1": Clip("av1.mp4", "libsvtav1", {"preset": "12", "g": "40", "svtav1-params": "lp=1"}, frames=100),
     "ffv1": Clip("ffv1.mkv", "ffv1", {"g": "20", "level": "3"}),
     "gif": Clip("anim.gif", "gif", frames=70, pix_fmt="rgb8"),
