@@ -34,7 +34,9 @@ def commit_segment(
     if not segments.commit(tx, segment, outputs_file=outputs_file, frames=done.frames, loop_ms=done.loop_us / 1000):
         return None
     by_id = {task.stage.id: task for task in stages}
-    breakdowns.merge(tx, job_id, [row_of(tally, by_id.get(tally.row)) for tally in done.tallies])
+    breakdowns.merge(
+        tx, job_id, [row_of(tally, by_id.get(tally.row)) for tally in done.tallies if tally.count or tally.row in by_id]
+    )
     for failure in done.failures:
         warnings.warn(
             tx, job_id, code=failure.code, stage=failure.stage, message=failure.message, count=failure.count,

@@ -102,11 +102,10 @@ class Workbench:
         started = perf_counter_ns()
         prepare = Histogram()
         stages = self._stages(task, prepare)
-        source = self._sources.get(task.job_id) or open_source(task.source, task.plan)
-        self._sources[task.job_id] = source
         file = RowFile(task.outputs_path)
         reader = SegmentReader(task, stages, file, prepare)
         try:
+            source = self._source(task, reader.decode)
             reader.read(source, recorder=self._recorder, previewer=self._previewer, tell=self._tell, look_up=self._look_up)
             reader.place(self._recorder)
         except BaseException:
@@ -123,6 +122,14 @@ class Workbench:
             tuple(run.id for run in stages.runs if run.disabled),
             (perf_counter_ns() - started) // 1000,
         )
+
+    def _source(self, task: SegmentTask, decode: Histogram) -> Source:
+        source = self._sources.get(task.job_id)
+        if source is None:
+            begun = perf_counter_ns()
+            source = self._sources[task.job_id] = open_source(task.source, task.plan)
+            decode.add((perf_counter_ns() - begun) // 1000)
+        return source
 
     def _stages(self, task: SegmentTask, prepare: Histogram) -> StageSet:
         stages = self._sets.get(task.job_id)
