@@ -102,7 +102,7 @@ def settle(memory_mb: int) -> None:
 def serve(line: Line, recorder: Recorder, started: float) -> None:
     """Carry out tasks until the other side hangs up."""
     # After `settle`, for the memory settings must come first; the decoders before the first task, which would wait for them.
-    import app.media.sources.image
+    import app.media.sources.image  # noqa: PLC0415  # see above
     import app.media.sources.video  # noqa: F401, PLC0415  # see above
     from app.engine.work import Workbench  # noqa: PLC0415  # see above
 
