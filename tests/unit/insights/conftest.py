@@ -8,10 +8,10 @@ from app.insights.log import MemoryFactLog
 from tests.unit.insights.reader import status, warning
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run the tests marked `anyio` on asyncio, as the server does."""
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run the tests marked `anyio` on both event loops the server may have: their timers differ."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture
