@@ -59,6 +59,8 @@ def list_packets(path: str, name: str) -> Listing:
     """
     try:
         container = av.open(path, metadata_errors="replace")
+    except av.EOFError as error:
+        raise EmptyMedia(name=name, reason="the file ends before its first picture") from error
     except av.FFmpegError as error:
         raise UnreadableMedia(name=name, reason=_why_closed(path, error)) from error
     with container:
