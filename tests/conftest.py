@@ -209,13 +209,19 @@ def sightline(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
 
-    def run(*arguments: object, home: Path | None = None, env: dict[str, str] | None = None, **options: Any) -> Any:
+    def run(
+        *arguments: object,
+        home: Path | None = None,
+        env: dict[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
+        **options: Any,
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "app", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
         where = environment(home or tmp_path / "home", env)
         with subprocess.Popen(command, cwd=elsewhere, env=where, **pipes | options) as process:
             try:
-                said, complained = process.communicate(timeout=100)
+                said, complained = process.communicate(timeout=patience_s)
             finally:
                 process.kill()
                 left = sweep(process.pid)

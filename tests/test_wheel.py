@@ -1,5 +1,6 @@
 """The built wheel holds all it needs: installed in an empty environment, started from another folder, it serves the demo."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -71,6 +72,6 @@ def test_an_installed_wheel_serves_the_demo_from_another_folder(
         page = client.get("/", headers={"accept": "text/html"})
         assert page.status_code == 200
         assert "new-job-form" in page.text
-        styles = [line for line in page.text.split('"') if line.endswith(".css")]
+        styles = re.findall(r'href="(/static/[^"]+\.css[^"]*)"', page.text)
         assert styles
         assert all(client.get(address).status_code == httpx.codes.OK for address in styles)
