@@ -5,9 +5,10 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,7 @@ import sqlalchemy as sa
 
 from app.devices.inventory import take_inventory
 from app.devices.usage import Meter
-from app.domain.errors import UnknownJob
-from app.domain.insight import Insight, Progress, Usage
+from app.domain.insight import Insight, Usage
 from app.engine.dispatcher import Dispatcher
 from app.engine.holder import name_of_this_process
 from app.engine.pool import Pool
@@ -31,9 +31,9 @@ from app.media.preview import PreviewCache
 from app.media.storage import Storage
 from app.registry.discover import Catalogue
 from app.settings import Settings, bundled, paths
-from app.store import jobs
 from app.store.engine import Store, migrate
 from app.store.facts import StoredFacts
+from app.store.standing import open_jobs, progress_of
 from app.web.parts import Limits, Parts, Readiness
 
 _PREVIEW_BYTES: Final = 64_000_000
@@ -61,6 +61,7 @@ class Voice:
     is_watched: Callable[[str], bool]
     pictures: Pictures
     ring: Callable[[], None]
+    hold: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ async def run_engine(
         outputs_folder=outputs_folder,
         teller=Teller(voice.publish, voice.is_watched, voice.pictures, _PICTURE_S),
         ring=voice.ring,
+        hold=voice.hold,
         holder=runner or name_of_this_process(),
         runner=runner,
         cores=len(os.sched_getaffinity(0)),
@@ -134,10 +136,14 @@ async def open_server(settings: Settings, *, hosts: frozenset[str] = frozenset()
     """Put a whole server together, all but the socket: gives the parts that the web application needs."""
     async with open_stores(settings) as stores:
         await asyncio.to_thread(stores.storage.sweep)
-        hub = Hub(StoredFacts(stores.store), latest_of=lambda job_id: _stored_progress(stores.store, job_id))
+        hub = Hub(
+            StoredFacts(stores.store),
+            latest_of=partial(progress_of, stores.store),
+            open_jobs=partial(open_jobs, stores.store),
+        )
         tail = Tail(hub)
         previews = PreviewCache(_PREVIEW_BYTES)
-        voice = Voice(hub.publish, lambda job_id: hub.is_watched(job_id, "overlay"), previews, tail.ring)
+        voice = Voice(hub.publish, lambda job_id: hub.is_watched(job_id, "overlay"), previews, tail.ring, hub.hold)
         async with run_engine(settings, stores, voice) as engine:
             inventory = _Inventory()
             running = [asyncio.create_task(work) for work in (tail.run(), _tell_usage(hub, engine.pool), inventory.take())]
@@ -208,27 +214,6 @@ async def _tell_usage(hub: Hub, pool: Pool) -> None:
         hub.publish(
             Usage(at=datetime.now(UTC), cpu_percent=load.cpu_percent, memory_mb=memory, workers=workers, gpus=load.gpus)
         )
-
-
-def _stored_progress(store: Store, job_id: str) -> list[Insight]:
-    try:
-        with store.read() as tx:
-            job = jobs.get(tx, job_id)
-    except UnknownJob:
-        return []
-    until = job.finished_at or datetime.now(UTC)
-    elapsed = (until - job.started_at).total_seconds() if job.started_at else 0.0
-    return [
-        Progress(
-            at=until,
-            job_id=job_id,
-            progress=job.progress,
-            frames_done=job.frames_done,
-            frames_total=job.frames_total,
-            elapsed_s=round(elapsed, 3),
-            eta_s=0.0 if job.status.succeeded else None,
-        )
-    ]
 
 
 def _readiness(store: Store, home: Path, engine: Engine) -> Readiness:

@@ -35,9 +35,7 @@ class Finisher:
         if await self._wanted(job_id) is Wanted.CANCEL:
             await self.cancel(run)
             return
-        run.job = await self._at.write(lambda tx: settle.finish(tx, job_id, done), ring=False)
-        self._at.teller.progress(run, clock(), full=True)
-        self._at.ring()
+        await self._end(run, lambda tx: settle.finish(tx, job_id, done))
 
     async def fail(self, run: JobRun, error: str) -> None:
         """End a job that cannot go on; what was committed stays."""
@@ -54,8 +52,9 @@ class Finisher:
             self._at.executor.kill(worker)
 
     async def _end(self, run: JobRun, change: settle.Change) -> None:
-        run.job = await self._at.write(change, ring=False)
-        self._at.teller.progress(run, clock(), force=True)
+        async with self._at.hold():  # the last progress is told before the status that ends the feed
+            run.job = await self._at.write(change, ring=False)
+            self._at.teller.progress(run, clock(), full=run.job.status.succeeded, force=True)
         self._at.ring()
 
     async def _wanted(self, job_id: str) -> Wanted:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -32,7 +33,8 @@ class Station:
     """The dispatcher's surroundings.
 
     `runner` names the process whose jobs it does (None: the server's jobs), `holder` is its name on leases,
-    `outputs_folder` gives a job's folder, `ring` says that facts were written, `cores` is what all workers share.
+    `outputs_folder` gives a job's folder, `ring` says that facts were written, `hold()` keeps written facts from being told
+    while it is held, `cores` is what all workers share.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Station:
     outputs_folder: Callable[[str], Path]
     teller: Teller
     ring: Callable[[], None]
+    hold: Callable[[], AbstractAsyncContextManager[None]]
     holder: str
     runner: str | None = None
     cores: int = 1

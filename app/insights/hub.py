@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from anyio import move_on_after
@@ -100,6 +101,10 @@ class Hub:
             topic.add_fact(message)
             if topic.dirty:
                 self._tick_by_window()
+
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        """Keep facts back for a moment, so that a latest value can be published before a fact that is being written."""
+        return self._reading
 
     async def catch_up(self) -> None:
         """Publish what the log holds beyond the last published fact; the first time, only learn where the log ends."""

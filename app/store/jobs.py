@@ -87,6 +87,11 @@ def active(tx: Connection, runner: str | None) -> list[Job]:
     return [_job(row) for row in tx.execute(sa.select(*_ALL).where(_C.status.not_in(ENDED), _of(runner)).order_by(*_QUEUE))]
 
 
+def open_ids(tx: Connection) -> list[str]:
+    """Ids of the jobs that have not ended, whoever runs them."""
+    return list(tx.execute(sa.select(_C.id).where(_C.status.not_in(ENDED))).scalars())
+
+
 def runners(tx: Connection) -> set[str]:
     """Processes that alone may run a job which has not ended."""
     return set(tx.execute(sa.select(_C.runner).where(_C.status.not_in(ENDED)).distinct()).scalars()) - {None}

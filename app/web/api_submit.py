@@ -21,7 +21,7 @@ from app.web.parts import Parts, parts_of
 from app.web.responses import json_response
 from app.web.schemas import JobDocument, job_document
 from app.web.schemas_submit import LISTS, JobFields, JobRequest, SourceField
-from app.web.uploads import receive_form, receive_json
+from app.web.uploads import receive_form, receive_body
 
 MULTIPART: Final = "multipart/form-data"
 JSON: Final = "application/json"
@@ -69,7 +69,7 @@ async def _accept_form(request: Request, parts: Parts, key: str | None) -> tuple
 
 
 async def _accept_json(request: Request, parts: Parts, key: str | None) -> tuple[Job, bool]:
-    body = await receive_json(request)
+    body = await receive_body(request)
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:

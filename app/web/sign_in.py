@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app.web.parts import parts_of
 from app.web.security import COOKIE, SIGN_IN, same, session_of
 from app.web.templating import page
-from app.web.uploads import receive_json
+from app.web.uploads import receive_body
 
 _MONTH_S: Final = 30 * 24 * 3600
 
@@ -21,7 +21,7 @@ async def show_sign_in(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /sign-in: set the cookie and go on to where the browser wanted to; 401 and the form again for a wrong token."""
-    fields = parse_qs((await receive_json(request)).decode(errors="replace"))
+    fields = parse_qs((await receive_body(request)).decode(errors="replace"))
     wanted = safe_next(fields.get("next", ["/"])[0])
     token = parts_of(request).limits.token
     if not token or not same(fields.get("token", [""])[0].strip(), token):

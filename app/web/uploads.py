@@ -173,7 +173,7 @@ def _refuse_announced(request: Request, limit_bytes: int) -> None:
         raise UploadTooLarge(limit_mb=limit_bytes // 1_000_000)
 
 
-async def receive_json(request: Request) -> bytes:
+async def receive_body(request: Request) -> bytes:
     """Read a body that holds no file; raise MalformedBody, BodyTooLarge."""
     body = bytearray()
     try:

@@ -79,7 +79,7 @@ def _breakdown_row(row: StageBreakdown, stages: Sequence[str], share: float) -> 
         budget=milliseconds(row.budget_ms) if row.budget_ms else "–",
         over=number(row.over_budget) if is_stage else "–",
         failures=number(row.soft_failures) if is_stage else "–",
-        sign=HEALTH_SIGNS[row.health] if row.frames or row.soft_failures or row.disabled else None,
+        sign=HEALTH_SIGNS[row.health] if is_stage and (row.frames or row.soft_failures or row.disabled) else None,
     )
 
 

@@ -36,8 +36,8 @@ HEALTH_SIGNS: Final[dict[Health, Sign]] = {
 
 
 def slug(text: str) -> str:
-    """Make a name fit for an id and a CSS selector; different names give different slugs."""
-    return re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_" if match[0] != "_" else "__", text)
+    """Make a name fit for an id and a CSS selector: what neither takes is written as its number."""
+    return re.sub(r"[^A-Za-z0-9_-]", lambda match: f"-{ord(match[0]):x}-", text)
 
 
 def number(value: float) -> str:
