@@ -21,7 +21,7 @@ from app.web.parts import Parts, parts_of
 from app.web.responses import json_response
 from app.web.schemas import JobDocument, job_document
 from app.web.schemas_submit import LISTS, JobFields, JobRequest, SourceField
-from app.web.uploads import receive_form, receive_body
+from app.web.uploads import receive_body, receive_form
 
 MULTIPART: Final = "multipart/form-data"
 JSON: Final = "application/json"

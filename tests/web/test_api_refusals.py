@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,11 @@ def test_an_upload_too_large_by_its_length_is_refused_before_it_is_sent(api: Api
     with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
         head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {MULTIPART['content-type']}\r\n"
         connection.sendall(f"{head}Content-Length: 9000000\r\n\r\n".encode())
-        answer = connection.recv(4096).decode()
-    assert answer.startswith("HTTP/1.1 413 ")
-    assert "SIGHTLINE_MAX_UPLOAD_MB" in answer
+        answer = HTTPResponse(connection)
+        answer.begin()
+        told = json.loads(answer.read())
+    assert (answer.status, told["status"], told["type"]) == (413, 413, "/problems/upload-too-large")
+    assert "SIGHTLINE_MAX_UPLOAD_MB" in told["detail"]
     assert nothing_left(api)
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import psutil
 
 from app.web.schemas import JobDocument
 from tests.web.conftest import Api, problem
@@ -172,3 +174,23 @@ def test_a_form_with_nothing_but_what_a_browser_sends_is_taken(api: Api, still: 
     assert answer.status_code == 201, answer.text
     assert [stage["plugin"] for stage in answer.json()["pipeline"]["stages"]] == ["people_hog", "motion_mog2"]
     assert answer.json()["name"] == still.name
+
+
+def test_an_upload_is_never_whole_in_memory(start_api: Callable[..., Api]) -> None:
+    api = start_api(max_upload_bytes=200_000_000)
+    process, edge, grown = psutil.Process(), "edge", []
+
+    def body(megabytes: int) -> Iterator[bytes]:
+        yield f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="long.mp4"\r\n\r\n'.encode()
+        for _ in range(megabytes):
+            yield b"x" * 1_000_000
+            grown.append(process.memory_info().rss)
+        yield f'\r\n--{edge}\r\nContent-Disposition: form-data; name="plugins"\r\n\r\npeople_hog\r\n--{edge}--'.encode()
+
+    headers = {"content-type": f"multipart/form-data; boundary={edge}"}
+    problem(api.client.post("/v1/jobs", content=body(5), headers=headers), 422)  # what is loaded once is loaded now
+    before = process.memory_info().rss
+    grown.clear()
+    problem(api.client.post("/v1/jobs", content=body(150), headers=headers), 422)
+    assert max(grown) - before < 40_000_000
+    assert api.left_on_disk() == []
