@@ -31,7 +31,7 @@ CODE = {".py", ".css", ".js", ".html", ".toml", ".sh"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "services", "service", "manager", "managers", "misc"}
 EDGES = {  # where an exception of any kind is caught and turned into something a person can read
     "worker": {"app/engine/worker.py", "app/engine/work.py", "app/engine/stages.py"},
-    "dispatcher": {"app/engine/dispatcher.py"},
+    "dispatcher": {"app/engine/dispatcher.py", "app/engine/process.py"},
     "web": {"app/web/errors.py", "app/web/feed.py", "app/insights/tail.py"},  # the tail: a feed lags, it does not end
 }
 WORKER_NEVER_IMPORTS = {
