@@ -28,6 +28,7 @@ from app.web.contexts.words import STATUS_SIGNS
 from app.web.render import fragment, metric_numbers
 
 _IDS: Final = re.compile(r'\b(id|for|aria-labelledby|aria-describedby)="([^"]+)"')
+_LANDMARKS: Final = re.compile(r'(<section[^>]*?) aria-labelledby="[^"]*"')
 _LINKS: Final = re.compile(r'\b(href|hx-target|hx-select)="#([^"]+)"')
 
 
@@ -64,6 +65,7 @@ def with_own_ids(html: Markup, prefix: str) -> Markup:
     own = _IDS.sub(lambda found: f'{found[1]}="{" ".join(prefix + name for name in found[2].split())}"', html)
     own = _LINKS.sub(rf'\1="#{prefix}\2"', own)
     own = own.replace('name="stage"', f'name="{prefix}stage"')
+    own = _LANDMARKS.sub(r"\1", own)  # the same part told several times is no landmark of the gallery
     return Markup(own)  # noqa: S704 HTML that the templates escaped already
 
 
