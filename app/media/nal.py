@@ -105,7 +105,12 @@ class BitReader:
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
-        self._left = len(data) * 8
+        self._size = self._left = len(data) * 8
+
+    @property
+    def at(self) -> int:
+        """How many bits were read."""
+        return self._size - self._left
 
     def bits(self, count: int) -> int:
         """Read an unsigned number of `count` bits."""

@@ -11,6 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from app.media.nal import BitReader, nal_units, unescape
+
 FRAMES = 200
 SIZE = (96, 64)
 
@@ -149,4 +151,37 @@ def turn(source: Path, target: Path, degrees: int) -> Path:
     one = 1 << 16
     data[at : at + 36] = struct.pack(">9i", cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30)
     target.write_bytes(data)
+    return target
+
+
+def without_depth(source: Path, target: Path) -> Path:
+    """Copy an H.264 clip without the part of its SPS that says how deep pictures are reordered, as many cameras write it.
+
+    The VUI is taken out (H.264 7.3.2.1.1) and zeros fill its place, so that nothing else in the file moves.
+    """
+    with av.open(str(source)) as container:
+        extradata = container.streams.video[0].codec_context.extradata or b""
+    units = [extradata[8:]] if extradata[0] == 1 else nal_units(extradata, 0)
+    sps = next(unit for unit in units if unit[0] & 31 == 7)
+    sps = sps[: int.from_bytes(extradata[6:8], "big")] if extradata[0] == 1 else sps.rstrip(b"\0")
+    plain = unescape(sps)[1:]
+    reader = BitReader(plain)
+    reader.bits(24)
+    fields = ["sps_id", "chroma_format", "luma_depth", "chroma_depth"]
+    assert [reader.ue() for _ in fields][1] == 1
+    assert reader.bits(2) == 0  # no scaling matrices
+    assert [reader.ue() for _ in ["frame_num_bits", "poc_type", "poc_bits", "references"]][1] == 0
+    reader.bits(1)
+    reader.ue()
+    reader.ue()
+    assert reader.bits(1) == 1  # frames only
+    reader.bits(1)
+    assert reader.bits(1) == 0  # no cropping
+    assert reader.bits(1) == 1  # the VUI follows
+    kept = f"{int.from_bytes(plain, 'big'):0{len(plain) * 8}b}"[: reader.at - 1] + "01"
+    short = sps[:1] + int(kept.ljust(-(-len(kept) // 8) * 8, "0"), 2).to_bytes(-(-len(kept) // 8), "big")
+    assert b"\0\0\3" not in short
+    data = source.read_bytes()
+    assert sps in data
+    target.write_bytes(data.replace(sps, short.ljust(len(sps), b"\0")))
     return target

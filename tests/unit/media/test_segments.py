@@ -1,13 +1,14 @@
 """Any planned segment, alone and in any order, is bit-identical to a straight decode of the file."""
 
 import random
+from pathlib import Path
 
 import pytest
 
 from app.domain.media import FrameClock
 from app.media.planning import plan_source
 from app.media.sources import open_source
-from tests.unit.media.clips import CLIPS
+from tests.unit.media.clips import CLIPS, without_depth
 from tests.unit.media.conftest import ClipPath, planned, read, read_alone, read_in_order, straight, video
 
 NOT_BY_TIME = {
@@ -40,6 +41,15 @@ def test_segments_read_alone_and_in_any_order_equal_a_straight_decode(clip: Clip
     every_other = [*plan.segments[::2], *plan.segments[1::2]]
     for order in (plan.segments, shuffled, every_other, plan.segments[::-1]):
         assert read_in_order(ref, plan, order) == alone
+
+
+@pytest.mark.parametrize("name", ["h264_closed", "h264_pyramid_open", "h264_long", "h264_avi", "h264_avi_open", "h264_ts"])
+def test_a_stream_that_hides_how_deep_it_reorders_is_read_just_as_exactly(clip: ClipPath, tmp_path: Path, name: str) -> None:
+    path = without_depth(clip(name), tmp_path / CLIPS[name].file)
+    ref, plan = planned(path)
+    alone = [read_alone(ref, plan, segment) for segment in plan.segments]
+    assert [frame[2] for found in alone for frame in found.frames] == straight(path)
+    assert not any(found.losses for found in alone)
 
 
 @pytest.mark.parametrize("name", CLIPS)
