@@ -25,9 +25,9 @@ def family(kind: type[errors.SightlineError]) -> Iterator[type[errors.SightlineE
 
 
 def test_every_error_of_the_family_has_its_status() -> None:
-    assert {
-        kind for kind in family(errors.SightlineError) if kind not in STATUS and not kind.__module__.startswith("tests")
-    } == set()
+    named = {kind for kind in family(errors.SightlineError) if kind.__module__ == errors.__name__}
+    assert named - set(STATUS) == set()  # one defined elsewhere stands below one of these, and has its status
+    assert {kind for kind in family(errors.SightlineError) if not named & set(kind.__mro__)} == set()
 
 
 def test_an_error_nobody_foresaw_says_nothing_of_itself() -> None:
