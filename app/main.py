@@ -217,7 +217,7 @@ async def _tell_usage(hub: Hub, pool: Pool) -> None:
 
 
 def _readiness(store: Store, home: Path, engine: Engine) -> Readiness:
-    checks: dict[str, str | None] = {"database": None, "pool": engine.pool.trouble, "disk": None, "work": None}
+    checks = {"database": None, "pool": engine.pool.trouble, "disk": None, "work": engine.dispatcher.trouble}
     try:
         with store.read() as tx:
             tx.execute(sa.text("SELECT 1"))

@@ -1,6 +1,7 @@
 """The dispatcher: looks what is to be done, gives segments to workers, and moves jobs along."""
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from typing import Final
@@ -22,6 +23,7 @@ from app.store import breakdowns, jobs, segments
 _TICK_S: Final = 0.25
 _REFRESH_S: Final = 1.0
 _INHERIT_S: Final = 10.0
+_log = logging.getLogger(__name__)
 
 
 class Dispatcher:
@@ -36,6 +38,7 @@ class Dispatcher:
         self._finisher = Finisher(station)
         self._flights = Flights(station, self._fail, self._woken.set)
         self._ends: set[asyncio.Task[None]] = set()
+        self.trouble: str | None = None  # why the last round could not be done
 
     def wake(self) -> None:
         """Look at the database again soon; may be called from any thread."""
@@ -51,13 +54,12 @@ class Dispatcher:
         """Work until cancelled; what is in flight then is given back."""
         try:
             while True:
-                if clock() - self._inherited_at >= _INHERIT_S:
-                    self._inherited_at = clock()
-                    await self._at.write(self._inherit, ring=False)
-                if clock() - self._refreshed_at >= _REFRESH_S:
-                    await self._refresh()
-                await self._assign()
-                self._tell()
+                try:
+                    await self._look_round()
+                    self.trouble = None
+                except Exception as error:  # noqa: BLE001  # the dispatcher's edge: whatever it was, the next round is tried
+                    _log.exception("The dispatcher could not do its round; trying again.")
+                    self.trouble = f"The dispatcher cannot work: {type(error).__name__}: {error}"
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _TICK_S)
                 self._woken.clear()
@@ -66,6 +68,15 @@ class Dispatcher:
                 end.cancel()
             await asyncio.gather(*self._ends, return_exceptions=True)
             await self._flights.close()
+
+    async def _look_round(self) -> None:
+        if clock() - self._inherited_at >= _INHERIT_S:
+            self._inherited_at = clock()
+            await self._at.write(self._inherit, ring=False)
+        if clock() - self._refreshed_at >= _REFRESH_S:
+            await self._refresh()
+        await self._assign()
+        self._tell()
 
     def _rouse(self) -> None:
         self._refreshed_at = float("-inf")
@@ -155,7 +166,12 @@ class Dispatcher:
         run.ending = True
         end = asyncio.ensure_future(self._see_through(run, stopped=stopped))
         self._ends.add(end)
-        end.add_done_callback(self._ends.discard)
+        end.add_done_callback(self._ended)
+
+    def _ended(self, end: "asyncio.Task[None]") -> None:
+        self._ends.discard(end)
+        if not end.cancelled() and end.exception() is not None:
+            _log.error("A job could not be brought to its end; trying again.", exc_info=end.exception())
 
     async def _see_through(self, run: JobRun, *, stopped: bool) -> None:
         try:

@@ -1,6 +1,7 @@
 """Segments in flight: claimed, sent to a worker, heard of, and committed or given back."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from app.store import breakdowns, jobs, segments
 LEASE_S: Final = 60.0
 _RENEW_S: Final = 5.0
 _DROP_PATIENCE_S: Final = 0.5
+_log = logging.getLogger(__name__)
 
 
 class Flights:
@@ -128,7 +130,7 @@ class Flights:
         segment, name = flight.segment, file_name(flight.segment)
         settled = await self._at.write(lambda tx: settle.commit_segment(tx, run.stages, segment, done, name))
         if settled is None:
-            (self._at.outputs_folder(run.job.id) / name).unlink(missing_ok=True)
+            await self._discard(run, segment, name)
             return None
         self.moved_at = clock()
         run.beat(flight, Beat(done.task_id, done.frames, done.tallies), clock())
@@ -138,6 +140,12 @@ class Flights:
             run.learn(row)
         self._at.teller.progress(run, clock())
         return "No stage is left to run: each was disabled after too many failures." if run.out_of_stages() else None
+
+    async def _discard(self, run: JobRun, segment: Segment, name: str) -> None:
+        """Remove rows that do not count; a commit that was asked for twice has them already, and then they stay."""
+        known = await self._at.read(lambda tx: segments.committed(tx, run.job.id, segment.start, segment.end))
+        if all(committed.outputs_file != name for committed in known):
+            (self._at.outputs_folder(run.job.id) / name).unlink(missing_ok=True)
 
     def _hear(self, run: JobRun, flight: Flight, report: Report) -> None:
         if isinstance(report, Picture):
@@ -164,7 +172,13 @@ class Flights:
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("A segment could not be settled; its lease runs out and it is done again.", exc_info=task.exception())
+            self._landed()
 
 
 def file_name(segment: Segment) -> str:

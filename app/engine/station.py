@@ -1,14 +1,16 @@
 """What the dispatcher and its parts work with, and how they reach the database."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.domain.plugin import PluginMetadata
 from app.engine.executor import Executor
@@ -16,6 +18,9 @@ from app.engine.teller import Teller
 from app.store.engine import Store
 
 T = TypeVar("T")
+_PATIENCE_S: Final = 60.0
+_LONGEST_PAUSE_S: Final = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Plugins(Protocol):
@@ -60,7 +65,7 @@ class Station:
             with self.store.read() as tx:
                 return question(tx)
 
-        return await asyncio.to_thread(ask)
+        return await _patiently(ask)
 
     async def write(self, change: Callable[[Connection], T], *, ring: bool = True) -> T:
         """Change the database in one transaction, on a thread; then say that facts may have been written."""
@@ -69,7 +74,21 @@ class Station:
             with self.store.begin() as tx:
                 return change(tx)
 
-        result = await asyncio.to_thread(make)
+        result = await _patiently(make)
         if ring:
             self.ring()
         return result
+
+
+async def _patiently(work: Callable[[], T]) -> T:
+    """Do something with the database on a thread; one that is away for a while is asked again, for up to a minute."""
+    waited, pause = 0.0, 0.1
+    while True:
+        try:
+            return await asyncio.to_thread(work)
+        except (OperationalError, InterfaceError) as error:
+            if waited >= _PATIENCE_S:
+                raise
+            _log.warning("The database does not answer (%s); asking again in %.1f s.", type(error).__name__, pause)
+        await asyncio.sleep(pause)
+        waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE_S)

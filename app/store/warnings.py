@@ -28,7 +28,8 @@ def warn(
 ) -> None:
     """Add `count` to a job's warning of this code and stage; raise UnknownJob.
 
-    The first message and detail are kept, the frame indices widened. A fact is stored when the count reaches 1, 10, 100, …
+    Message and detail of the earliest frame are kept (segments are not committed in their order), the frame indices
+    widened. A fact is stored when the count reaches 1, 10, 100, …
     """
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
@@ -47,6 +48,8 @@ def warn(
             "last_frame_index": _pick(max, before.last_frame_index, last_frame_index),
             "last_at": now,
         }
+        if None not in (first_frame_index, before.first_frame_index) and first_frame_index < before.first_frame_index:
+            changes |= {"message": message, "detail": detail}
         tx.execute(sa.update(warnings).where(*_which(job_id, code, stage)).values(**changes))
     total = count + (before.total if before else 0)
     if before is None or len(str(total)) > len(str(before.total)):  # one digit more: a power of ten was reached

@@ -28,14 +28,15 @@ def stored(store: Store) -> list[JobWarning]:
         return warnings.of_job(tx, "job-a")
 
 
-def test_a_warning_keeps_its_first_message_and_detail_and_the_widest_frames(store: Store, add: Callable[..., Job]):
+def test_a_warning_keeps_the_words_of_its_earliest_frame_and_the_widest_frames(store: Store, add: Callable[..., Job]):
     add()
-    warn(store, message="first", detail="Traceback: first", first_frame_index=64, last_frame_index=70)
-    warn(store, message="second", detail="Traceback: second", first_frame_index=3, last_frame_index=3)
+    warn(store, message="later", detail="Traceback: later", first_frame_index=64, last_frame_index=70)
+    warn(store, message="first", detail="Traceback: first", first_frame_index=3, last_frame_index=3)
+    warn(store, message="between", detail="Traceback: between", first_frame_index=5, last_frame_index=6)
     warn(store, 4, message="third", first_frame_index=None, last_frame_index=None)
     (row,) = stored(store)
     assert (row.code, row.stage, row.message, row.detail) == ("exception", "hog", "first", "Traceback: first")
-    assert (row.count, row.first_frame_index, row.last_frame_index) == (6, 3, 70)
+    assert (row.count, row.first_frame_index, row.last_frame_index) == (7, 3, 70)
     assert row.first_at < row.last_at
 
 
