@@ -16,8 +16,6 @@ PLUGINS = "people_hog,motion_mog2"
 FRAMES = 795
 BESIDE = {"decode", "prepare", "write", "finalize"}  # `preview` too, while somebody watches
 TALL = {"smallest_person": 0.5}  # many times faster than the defaults, which `make soak` takes
-    "smallest_person": 0.5
-}  # only people half as tall as the frame are looked for: many times faster than the defaults, which `make soak` takes
 
 
 @pytest.fixture(scope="module")
