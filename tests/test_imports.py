@@ -1,8 +1,10 @@
 """Shows that each import contract holds here, and that it catches the breach it is there for."""
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -48,12 +50,16 @@ BREACHES = {  # a file, the import planted in it, the contract that must name it
 
 
 def lint(folder: Path, contract: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run lint-imports on a tree, for one contract or all of them."""
+    """Run lint-imports on a tree, for one contract or all of them.
+
+    Without `-S` an editable install would lay this checkout's plugins over the tree's.
+    """
     chosen = ["--contract", contract] if contract else []
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo", *chosen]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(folder), "COLUMNS": "200"}
-    )
+    entry = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-S", "-c", entry, "--no-cache", "--no-logo", *chosen]
+    paths = os.pathsep.join([str(folder), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    environment = {"PYTHONPATH": paths, "COLUMNS": "200"}  # wide, so that no name is broken in two
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture

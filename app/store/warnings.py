@@ -53,8 +53,7 @@ def warn(
         tx.execute(sa.update(warnings).where(*_which(job_id, code, stage)).values(**changes))
     total = count + (before.total if before else 0)
     if before is None or len(str(total)) > len(str(before.total)):  # one digit more: a power of ten was reached
-        frame_index = first_frame_index if before is None else last_frame_index
-        _tell(tx, job_id, code, stage, frame_index)
+        _tell(tx, job_id, code, stage, first_frame_index if before is None else last_frame_index)
 
 
 def tell_final(tx: Connection, job_id: str) -> None:
