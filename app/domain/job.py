@@ -103,7 +103,7 @@ class Job:
 
     `frames_done` counts frames handled (done, skipped or undecodable); `progress` is whole per cent, None while the length
     is unknown. A stored job's plan holds no segments: they are rows of their own. `runner` names the process that alone
-    may run the job.
+    may run the job. `progress_told` is the most per cent anybody was told, frames of segments in flight counted.
     """
 
     id: str
@@ -126,15 +126,17 @@ class Job:
     finished_at: datetime | None = None
     error: str | None = None
     runner: str | None = None
+    progress_told: int = 0
 
     @property
     def progress(self) -> int | None:
-        """Whole per cent of frames handled; 100 only when the job succeeded."""
+        """Whole per cent of frames handled: never less than was told before, 100 only when the job succeeded."""
         if self.status.succeeded:
             return 100
         if self.frames_total is None:
             return None
-        return min(99, self.frames_done * 100 // self.frames_total) if self.frames_total else 0
+        committed = self.frames_done * 100 // self.frames_total if self.frames_total else 0
+        return min(99, max(committed, self.progress_told))
 
     @property
     def media(self) -> MediaInfo | None:

@@ -52,8 +52,14 @@ class Finisher:
             self._at.executor.kill(worker)
 
     async def _end(self, run: JobRun, change: settle.Change) -> None:
+        percent = run.told_percent or 0
+
+        def marked(tx: Connection) -> Job:
+            jobs.note_progress(tx, run.job.id, percent)
+            return change(tx)
+
         async with self._at.hold():  # the last progress is told before the status that ends the feed
-            run.job = await self._at.write(change, ring=False)
+            run.job = await self._at.write(marked, ring=False)
             self._at.teller.progress(run, clock(), full=run.job.status.succeeded, force=True)
         self._at.ring()
 

@@ -21,6 +21,7 @@ from app.store import breakdowns, jobs, segments
 
 LEASE_S: Final = 60.0
 _RENEW_S: Final = 5.0
+_MARK_S: Final = 1.0
 _DROP_PATIENCE_S: Final = 0.5
 _log = logging.getLogger(__name__)
 
@@ -154,6 +155,9 @@ class Flights:
             self.moved_at = clock()
             run.beat(flight, report, clock())
             self._at.teller.progress(run, clock())
+            if clock() - run.marked_at >= _MARK_S and (run.told_percent or 0) > run.job.progress_told:
+                run.marked_at = clock()
+                self._keep(self._mark(run))
             if clock() - flight.renewed_at >= _RENEW_S:
                 flight.renewed_at = clock()
                 self._keep(self._renew(run, flight))
@@ -163,6 +167,10 @@ class Flights:
 
     async def _decide(self, run: JobRun, worker: int, report: Prepared) -> None:
         await self._at.write(lambda tx: breakdowns.decide(tx, run.job.id, report.stage, report.decision, str(worker)))
+
+    async def _mark(self, run: JobRun) -> None:
+        percent = run.told_percent or 0
+        await self._at.write(lambda tx: jobs.note_progress(tx, run.job.id, percent), ring=False)
 
     async def _renew(self, run: JobRun, flight: Flight) -> None:
         now = datetime.now(UTC)

@@ -50,6 +50,7 @@ class JobRun:
         self.watched_on: int | None = None
         self.last_overlay = -1
         self.told_progress = 0
+        self.marked_at = 0.0  # when the progress told was last stored
         self.exhausted = False  # no segment is left to claim
         self.ending = False
         self.speed = Speed()
@@ -130,6 +131,14 @@ class JobRun:
         """The flight nearest to the start: the one whose frames are shown."""
         return min(self.flights.values(), key=lambda flight: flight.segment.start, default=None)
 
+    @property
+    def told_percent(self) -> int | None:
+        """Whole per cent that was told last; None while the length is unknown."""
+        total = self.job.frames_total
+        if total is None:
+            return None
+        return min(99, max(self.job.progress_told, self.told_progress * 100 // total if total else 0))
+
     def progress(self, *, full: bool = False) -> Progress:
         """How far the job is; never less than what was told before."""
         job, total = self.job, self.job.frames_total
@@ -139,7 +148,7 @@ class JobRun:
         self.told_progress = handled
         now = datetime.now(UTC)
         elapsed = (now - job.started_at).total_seconds() if job.started_at else 0.0
-        percent = 100 if full else None if total is None else min(99, handled * 100 // total) if total else 0
+        percent = 100 if full else self.told_percent
         eta = None if not total or not handled or full else elapsed / handled * (total - handled)
         return Progress(
             at=now, job_id=job.id, progress=percent, frames_done=handled, frames_total=total,

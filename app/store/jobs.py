@@ -136,6 +136,11 @@ def move(tx: Connection, job_id: str, to: JobStatus, *, reason: str | None = Non
     return get(tx, job_id)
 
 
+def note_progress(tx: Connection, job_id: str, percent: int) -> None:
+    """Store the most per cent anybody was told of a job; it never falls."""
+    tx.execute(sa.update(jobs).where(_C.id == job_id, _C.progress_told < percent).values(progress_told=percent))
+
+
 def want(tx: Connection, job_id: str, wanted: Wanted) -> Job:
     """Store what a person wants of a job; raise UnknownJob."""
     tx.execute(sa.update(jobs).where(_C.id == job_id).values(wanted=wanted))

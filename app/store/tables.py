@@ -106,6 +106,7 @@ jobs: Final = sa.Table(
     sa.Column("strict_device", sa.Boolean, nullable=False),
     sa.Column("frames_total", sa.BigInteger),
     sa.Column("frames_done", sa.BigInteger, nullable=False),
+    sa.Column("progress_told", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),

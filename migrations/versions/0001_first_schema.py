@@ -49,6 +49,7 @@ def _create_jobs() -> None:
         sa.Column("strict_device", sa.Boolean(), nullable=False),
         sa.Column("frames_total", sa.BigInteger()),
         sa.Column("frames_done", sa.BigInteger(), nullable=False),
+        sa.Column("progress_told", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("finished_at", sa.DateTime(timezone=True)),

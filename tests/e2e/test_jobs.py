@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.conftest import Server, Servers, wait_until, write_clip
+from tests.sse import follow
 
 TEST_PLUGINS = Path(__file__).parents[1] / "plugins"
 ENDED = {"completed", "completed_with_warnings", "failed", "cancelled"}
@@ -197,6 +198,19 @@ def test_a_cancelled_job_ends_within_a_frame_and_keeps_what_was_committed(api: h
     assert (job["status"], job["progress"] < 100) == ("cancelled", True)
     assert len(rows_of(api, job_id)) == job["frames_done"] >= 60
     assert api.post(f"/v1/jobs/{job_id}/cancel").json()["status"] == "cancelled"
+
+
+def test_progress_stays_where_it_was_told_when_a_job_is_cancelled(house: Server, api: httpx.Client, clip: Path) -> None:
+    job_id = submit(api, clip, {"plugin": "brightness", "options": {"ms": 40}})
+    told: list[int] = []
+    with follow(f"{house.url}/v1/jobs/{job_id}/insights?types=progress") as stream:
+        for event in stream:
+            if event.type == "progress":
+                told.append(event.json["progress"])
+                if told[-1] >= 10 and len(told) < 100:
+                    api.post(f"/v1/jobs/{job_id}/cancel")
+    assert told == sorted(told)
+    assert api.get(f"/v1/jobs/{job_id}").json()["progress"] == told[-1] >= 10
 
 
 def test_a_paused_job_stands_still_and_goes_on_where_it_was(api: httpx.Client, clip: Path) -> None:
