@@ -75,6 +75,7 @@ CREATE TABLE jobs (
 	strict_device BOOLEAN NOT NULL,
 	frames_total BIGINT,
 	frames_done BIGINT NOT NULL,
+	progress_told INTEGER NOT NULL,
 	created_at DATETIME NOT NULL,
 	started_at DATETIME,
 	finished_at DATETIME,
