@@ -35,7 +35,8 @@ def _print_settings(ctx: click.Context, _option: click.Parameter, wanted: bool) 
         return
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        click.echo(f"SIGHTLINE_{name.upper()}\n    {field.description}\n    Default: {default or 'empty'}")
+        shown = "empty" if default == "" else str(default).lower() if isinstance(default, bool) else default
+        click.echo(f"SIGHTLINE_{name.upper()}\n    {field.description}\n    Default: {shown}")
     ctx.exit()
 
 
