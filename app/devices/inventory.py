@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
+import anyio.to_thread
 import msgspec
 
 from app.devices.nvml import read_gpus
@@ -81,11 +81,16 @@ async def take_inventory(*, timeout_s: float = TIME_LIMIT_S) -> Inventory:
     """Take the inventory in a child process; a child that dies or hangs is told in `problem`, never raised."""
     command = [sys.executable, "-m", "app.devices.inventory"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+
+    def look() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=timeout_s
+        )
+
     try:
-        with anyio.fail_after(timeout_s):
-            child = await anyio.run_process(command, check=False, stdin=subprocess.DEVNULL, env=environment)
+        child = await anyio.to_thread.run_sync(look)  # which ends a child that takes too long, whenever that is noticed
         return msgspec.json.decode(child.stdout.splitlines()[-1], type=Inventory)
-    except TimeoutError:
+    except subprocess.TimeoutExpired:
         return _without_opencv(f"Looking at this machine's devices took more than {timeout_s:g} s and was given up.")
     except OSError as error:
         return _without_opencv(f"The process that looks at this machine's devices could not be started: {error}.")

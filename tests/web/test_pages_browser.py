@@ -84,7 +84,7 @@ def forgiving(open_page: Callable[..., Any], complaints: list[str]) -> Iterator[
 def test_an_upload_by_the_form_becomes_a_live_overlay_and_an_ended_job(
     house: Server, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
-    clip = write_clip(tmp_path / "a moving square.mp4", frames=90, fps=25)
+    clip = write_clip(tmp_path / "a moving square.mp4", frames=400, fps=25)
     page = open_page(house.url)
     page.check("input[value=people_hog]")
     page.check("input[value=motion_mog2]")
