@@ -175,6 +175,12 @@ class DeviceRefused(SightlineError):
     sentence = "Stage {stage!r} was asked to run on {requested} and nothing else: {reason}"
 
 
+class AttachFailed(SightlineError):
+    """A network cannot be bound to any device that is allowed."""
+
+    sentence = "{model} cannot be run: {reason}."
+
+
 class NotSignedIn(SightlineError):
     """The request carries no valid token."""
 

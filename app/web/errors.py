@@ -49,6 +49,7 @@ STATUS: Final[dict[type[errors.SightlineError], HTTPStatus]] = {
     errors.BadDevice: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DeviceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.AttachFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.WorkerLost: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.DiskFull: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
