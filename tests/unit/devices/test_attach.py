@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.devices.attach import decide_without_network
+from app.devices.record import decide_without_network
 from app.domain.device import AttemptOutcome, DeviceRequest, FallbackCode, Target
 
 
