@@ -163,6 +163,26 @@ class BadOption(SightlineError):
     sentence = "Stage {stage!r}: option {option!r} is {actual!r}, expected {expected}."
 
 
+class ModelMissing(SightlineError):
+    """A stage needs a known model that is not on this machine."""
+
+    sentence = (
+        "Stage {stage!r} needs the model {model!r}, which {state} ({size}, {license}). Fetch it: sightline models pull {model}"
+    )
+
+
+class UnknownModel(SightlineError):
+    """No plugin names this model."""
+
+    sentence = "There is no model {model!r}; the known ones are {known}."
+
+
+class PullFailed(SightlineError):
+    """A model could not be fetched."""
+
+    sentence = "{model} was not fetched: {reason}."
+
+
 class BadDevice(SightlineError):
     """A device request cannot be understood."""
 

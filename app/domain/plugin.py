@@ -39,6 +39,7 @@ class OptionType(StrEnum):
     STRING = "string"
     CHOICE = "choice"
     STRINGS = "strings"
+    MODEL = "model"  # a known model's name, or a model file of this machine; the plugin is given the file's path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class ModelFile:
     size: int
     url: str
     license: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls the model: its file without the suffix."""
+        return Path(self.file).stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,8 @@ def _attach_nothing(model: Path, *, sample: "NDArray[np.float32]", tolerance: fl
 class PrepareContext:
     """What a plugin is given once, before its first frame.
 
-    `options` holds every declared option, `folder` is the plugin's own folder, `device` what was asked for,
-    `threads` how many threads the plugin may use, `attach` binds a network to a device.
+    `options` holds every declared option (one of type model is the path of its file, or empty), `folder` is the plugin's own
+    folder, `device` what was asked for, `threads` how many threads the plugin may use, `attach` binds a network to a device.
     """
 
     options: Mapping[str, Any]

@@ -1,11 +1,11 @@
 """What the dispatcher and its parts work with, and how they reach the database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -25,6 +25,9 @@ class Plugins(Protocol):
 
     def folder(self, plugin_id: str) -> Path:
         """Where a plugin's code lies."""
+
+    def placed(self, plugin_id: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options as the plugin wants them: for each model the path of its file."""
 
 
 @dataclass(frozen=True, slots=True)
