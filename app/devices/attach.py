@@ -52,7 +52,7 @@ class Attachments:
     def decision(self) -> DeviceDecision:
         """Decide for the stage: the worst of its networks' decisions, the time of all warm-ups."""
         if not self._decisions:
-            return decide_without_network(self._request)
+            return decide_without_network(self._request, strict=self._strict)
         worst = worst_of(self._decisions)
         took = [decision.warmup_ms for decision in self._decisions if decision.warmup_ms is not None]
         return msgspec.structs.replace(worst, warmup_ms=round(sum(took), 1) if took else None)

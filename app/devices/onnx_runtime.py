@@ -38,7 +38,7 @@ class OnnxRuntime:
     def obstacle(self, target: Target, ordinal: int | None = None) -> Obstacle | None:
         """Say why the target is not here: `get_available_providers` is what the package was built with."""
         if target is Target.CUDA_FP16:
-            clause = "ONNX Runtime takes the precision from the model file, so it has no half precision to ask for"
+            clause = "ONNX Runtime takes the precision from the model file and cannot be asked for half of it"
             return Obstacle(FallbackCode.NOT_SUPPORTED, clause, "ask for cuda")
         if target is Target.OPENCL:
             return Obstacle(FallbackCode.NO_BACKEND, "ONNX Runtime has no OpenCL")

@@ -74,8 +74,11 @@ def worst_of(decisions: Iterable[DeviceDecision]) -> DeviceDecision:
     return max(decisions, key=lambda one: (one.used is None, one.fallback, order.index(one.used) if one.used else 0))
 
 
-def decide_without_network(request: DeviceRequest) -> DeviceDecision:
-    """Decide for a plugin that runs no network: it uses the CPU, and any other target asked for does not apply to it."""
+def decide_without_network(request: DeviceRequest, *, strict: bool = False) -> DeviceDecision:
+    """Decide for a plugin that runs no network: it uses the CPU, and any other target asked for does not apply to it.
+
+    With `strict` it may then not run at all.
+    """
     on_cpu = DeviceAttempt(Target.CPU, AttemptOutcome.USED, None, f"{NO_NETWORK}; its code runs on the CPU.")
     if request.target in (None, Target.CPU):
         return DeviceDecision(
@@ -85,8 +88,8 @@ def decide_without_network(request: DeviceRequest) -> DeviceDecision:
     reason = f"{NO_NETWORK}, so {request} does not apply to it; its code runs on the CPU."
     skipped = DeviceAttempt(request.target, AttemptOutcome.SKIPPED, FallbackCode.NOT_APPLICABLE, f"{NO_NETWORK}.")
     return DeviceDecision(
-        requested=str(request), used=Target.CPU, fallback=True, code=FallbackCode.NOT_APPLICABLE, reason=reason,
-        attempts=(skipped, on_cpu), warmup_ms=None,
+        requested=str(request), used=None if strict else Target.CPU, fallback=True, code=FallbackCode.NOT_APPLICABLE,
+        reason=reason, attempts=(skipped,) if strict else (skipped, on_cpu), warmup_ms=None,
     )  # fmt: skip
 
 
