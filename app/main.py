@@ -84,7 +84,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     await asyncio.to_thread(migrate_database, settings)
     store = Store(settings.database)
     try:
-        catalogue = await asyncio.to_thread(Catalogue.discover, settings.plugin_folders)
+        catalogue = await asyncio.to_thread(Catalogue.discover, settings.plugin_folders, models=settings.models_folder)
         yield Stores(store, Storage(settings.home), catalogue)
     finally:
         store.close()

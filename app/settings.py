@@ -26,7 +26,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: user_data_path("sightline", appauthor=False),
-        description="Folder for the database, uploads and outputs.",
+        description="Folder for the database, uploads, outputs and models.",
     )
     database_url: str = Field(
         default="", description="SQLAlchemy address of the database; empty means SQLite in the home folder."
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Address of the database, with the default filled in."""
         return self.database_url or f"sqlite:///{self.home / 'sightline.db'}"
+
+    @property
+    def models_folder(self) -> Path:
+        """Folder of the model files that were fetched, one folder to a plugin."""
+        return self.home / "models"
 
     @property
     def plugin_folders(self) -> tuple[Path, ...]:

@@ -34,6 +34,12 @@ BREACHES = {  # a file, the import planted in it, the contract that must name it
     "a worker on Ray": ("app/engine/worker.py", "import ray", "diet", "app.engine.worker -> ray"),
     "a worker on sse-starlette": ("app/engine/worker.py", "import sse_starlette", "diet", "app.engine.worker -> sse_starlette"),
     "a worker on Jinja2": ("app/engine/worker.py", "import jinja2", "diet", "app.engine.worker -> jinja2"),
+    "ONNX Runtime outside its file": (
+        "app/devices/opencv.py",
+        "import onnxruntime",
+        "optional",
+        "app.devices.opencv -> onnxruntime",
+    ),
     "a plugin that reaches for a noun": (
         "plugins/people_hog/plugin.py",
         "import app.domain.job",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,8 +19,8 @@ StageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 class Draft:
     """A job as it was asked for: a source, and either plugins by their ids or a pipeline.
 
-    `fingerprint` tells two requests with the same Idempotency-Key apart; `runner` names the process that alone may run
-    the job; `set_options` overrides options by stage id.
+    A model may be named by its path when it lies in one of `model_roots`. `fingerprint` tells two requests with the same
+    Idempotency-Key apart; `runner` names the process that alone may run the job; `set_options` overrides options by stage id.
     """
 
     source: SourceRef
@@ -36,6 +37,7 @@ class Draft:
     fingerprint: str | None = None
     runner: str | None = None
     set_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    model_roots: tuple[Path, ...] = ()
 
 
 class _Form(BaseModel):

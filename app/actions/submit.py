@@ -2,11 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -33,8 +33,8 @@ async def submit(
 ) -> tuple[Job, bool]:
     """Store a job; give it, and whether it is new (False: the Idempotency-Key was used before for the same request).
 
-    Raises IdempotencyConflict, QueueFull, BadDevice, UnknownPlugin, BrokenPlugin, BadPipeline, BadOption, BadField,
-    UnreadableMedia, EmptyMedia and UnsupportedSource; then nothing is stored. The source's file is not touched.
+    Raises IdempotencyConflict, QueueFull, BadDevice, UnknownPlugin, BrokenPlugin, BadPipeline, BadOption, ModelMissing,
+    BadField, UnreadableMedia, EmptyMedia and UnsupportedSource; then nothing is stored. The source's file is not touched.
     """
     earlier = await run_sync(_earlier, draft, store, max_queued)
     if earlier:
@@ -58,14 +58,15 @@ def complete_pipeline(draft: Draft, catalogue: Catalogue) -> Pipeline:
         known = ", ".join(stage.id for stage in stages)
         option = next(iter(draft.set_options[strange]), "")
         raise BadOption(stage=strange, option=option, actual="set", expected=f"a stage of the pipeline ({known})")
-    return Pipeline(tuple(_complete(stage, catalogue, draft.set_options.get(stage.id, {})) for stage in stages))
+    return Pipeline(tuple(_complete(stage, catalogue, draft) for stage in stages))
 
 
-def _complete(stage: Stage, catalogue: Catalogue, overrides: Mapping[str, Any]) -> Stage:
-    metadata = catalogue.get(stage.plugin)
+def _complete(stage: Stage, catalogue: Catalogue, draft: Draft) -> Stage:
+    metadata, folder = catalogue.get(stage.plugin), catalogue.folder(stage.plugin)
     if stage.device is not None:
         DeviceRequest.parse(stage.device)
-    options = check_options(metadata, stage.id, {**stage.options, **overrides})
+    options = check_options(metadata, stage.id, {**stage.options, **draft.set_options.get(stage.id, {})})
+    options = catalogue.models.checked(metadata, folder, stage.id, options, draft.model_roots)
     return msgspec.structs.replace(stage, options=options)
 
 

@@ -8,6 +8,7 @@ import click
 import app
 from app.cli.doctor import doctor
 from app.cli.jobs import jobs
+from app.cli.models import models
 from app.cli.plugins import plugins
 from app.cli.run import run
 from app.cli.serve import migrate, serve
@@ -33,5 +34,5 @@ def main() -> None:
     """Sightline watches vision plugins work: overlays, progress, speed, health, and the device that really ran."""
 
 
-for command in (serve, run, jobs, plugins, doctor, migrate):
+for command in (serve, run, jobs, plugins, models, doctor, migrate):
     main.add_command(command)

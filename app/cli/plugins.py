@@ -23,9 +23,10 @@ def plugins(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_plugins(as_json: bool = False) -> None:
     """List the plugins found on this machine, the broken ones with the reason."""
-    found = Catalogue.discover(Settings().plugin_folders).found
+    catalogue = _catalogue()
+    found = catalogue.found
     if as_json:
-        documents = [PluginDocument.of(plugin) for plugin in found.values()]
+        documents = [PluginDocument.of(plugin, shelf=catalogue.models) for plugin in found.values()]
         click.echo(PluginListDocument(items=documents, next_cursor=None).model_dump_json())
     else:
         Console().print(plugins_table(found.values()))
@@ -36,12 +37,13 @@ def list_plugins(as_json: bool = False) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show(plugin_id: str, as_json: bool) -> None:
     """Show one plugin: what it declares, and its options."""
-    found = Catalogue.discover(Settings().plugin_folders).found
+    catalogue = _catalogue()
+    found = catalogue.found
     if plugin_id not in found:
         raise UnknownPlugin(plugin=plugin_id, known=", ".join(found))
     plugin = found[plugin_id]
     if as_json:
-        click.echo(PluginDocument.of(plugin).model_dump_json())
+        click.echo(PluginDocument.of(plugin, shelf=catalogue.models).model_dump_json())
         return
     metadata = plugin.metadata
     if metadata is None:
@@ -54,3 +56,12 @@ def show(plugin_id: str, as_json: bool) -> None:
         limits = "" if option.minimum is None else f", {option.minimum:g} to {option.maximum:g}"
         choices = f", one of {', '.join(option.choices)}" if option.choices else ""
         click.echo(f"  {option.name} = {option.default} ({option.type}{limits}{choices}): {option.help or option.title}")
+    for model in metadata.models:
+        state = catalogue.models.state(metadata.id, model)
+        shown = "is here" if state is None else f"{state}; fetch it: sightline models pull {model.name}"
+        click.echo(f"Model {model.name} ({model.size / 1e6:.1f} MB, {model.license}) {shown}")
+
+
+def _catalogue() -> Catalogue:
+    settings = Settings()
+    return Catalogue.discover(settings.plugin_folders, models=settings.models_folder)

@@ -89,6 +89,7 @@ def run(source: str, plugins: str | None, pipeline: Path | None, as_json: bool, 
         plugins=tuple(part.strip() for part in (plugins or "").split(",") if part.strip()),
         device=asked["device"], strict_device=asked["strict_device"], pace=Pace(asked["pace"]), loop=asked["loop"],
         name=asked["name"] or Path(source).name, runner=name_of_this_process(),
+        model_roots=(Path("/"),),
     )  # fmt: skip
     settings = Settings()
     document = uvloop.run(_run(settings, draft, asked["settings_"], as_json=as_json, out=out))

@@ -23,7 +23,7 @@ from app.web.parts import Parts
 from app.web.routes import build_app
 
 _DEMO_TAG: Final = "demo"
-_DEMO_PLUGINS: Final = ("motion_mog2",)
+_DEMO_PLUGINS: Final = ("shapes_dnn",)
 _DEMO_S: Final = 120.0
 _UNSENT_BYTES: Final = 16_384  # more than this in a stalled client's socket only delays what it is told
 _TCP_NOTSENT_LOWAT: Final = 25

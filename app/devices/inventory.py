@@ -7,12 +7,13 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
 import msgspec
 
 from app.devices.nvml import read_gpus
+from app.devices.opencv import OpenCVRuntime, build_fact
 from app.domain.device import FallbackCode, Target
 from app.domain.load import GpuUsage
 
@@ -65,7 +66,7 @@ def inventory() -> Inventory:
     """Look at this machine, in this process: imports OpenCV and wakes its drivers. Use `take_inventory` in a server."""
     import cv2  # noqa: PLC0415  # a server that takes its inventory in a child never loads OpenCV for it
 
-    build = cv2.getBuildInformation()
+    build, runtime = cv2.getBuildInformation(), OpenCVRuntime(cv2)
     opencv = OpenCV(
         version=cv2.__version__,
         distributions=tuple(sorted(set(packages_distributions().get("cv2", ())))),
@@ -74,7 +75,8 @@ def inventory() -> Inventory:
         cpu_features=cv2.getCPUFeaturesLine(),
         engines=tuple(name.removeprefix("ENGINE_").lower() for name in sorted(dir(cv2.dnn)) if name.startswith("ENGINE_")),
     )
-    return Inventory(read_cpu(), opencv, _targets(cv2, build), read_gpus())
+    targets = tuple(_state(runtime, target) for target in Target)
+    return Inventory(read_cpu(), opencv, targets, read_gpus())
 
 
 async def take_inventory(*, timeout_s: float = TIME_LIMIT_S) -> Inventory:
@@ -100,37 +102,6 @@ async def take_inventory(*, timeout_s: float = TIME_LIMIT_S) -> Inventory:
         return _without_opencv(f"OpenCV could not be looked at: {last}.")
 
 
-def explain_cuda(*, cuda_line: str | None, devices: int) -> tuple[FallbackCode, str]:
-    """Say why OpenCV's networks have no CUDA here, from its build's `NVIDIA CUDA` line and the number of devices it counts.
-
-    The count is that of `cv2.cuda.getCudaEnabledDeviceCount()`: -1 for a driver that is missing or too old.
-    """
-    if cuda_line is None or cuda_line.upper().startswith("NO"):
-        return FallbackCode.NOT_BUILT, (
-            "OpenCV here was built without CUDA (no wheel on PyPI has it); a build of your own is needed to use an NVIDIA GPU."
-        )
-    if devices < 0:
-        return FallbackCode.NO_DRIVER, "OpenCV was built with CUDA, but the NVIDIA driver is missing or too old for it."
-    if devices == 0:
-        return FallbackCode.NO_DEVICE, "OpenCV was built with CUDA, but this machine shows it no NVIDIA GPU."
-    return FallbackCode.NO_BACKEND, "OpenCV sees an NVIDIA GPU, but its dnn module was built without cuDNN."
-
-
-def explain_opencl(*, opencl_line: str | None, runtime: bool) -> tuple[FallbackCode, str]:
-    """Say why OpenCV's networks have no OpenCL here, from its build's `OpenCL` line and whether a runtime was found."""
-    if opencl_line is None or opencl_line.upper().startswith("NO"):
-        return FallbackCode.NOT_BUILT, "OpenCV here was built without OpenCL."
-    if not runtime:
-        return FallbackCode.NO_DRIVER, "OpenCV was built with OpenCL, but no OpenCL driver (ICD) is installed here."
-    return FallbackCode.NO_DEVICE, "An OpenCL driver is installed, but it shows OpenCV no device that its networks can use."
-
-
-def build_fact(build: str, name: str) -> str | None:
-    """Give what `cv2.getBuildInformation()` says after `name:`, None where there is no such line."""
-    match = re.search(rf"^\s*{re.escape(name)}:[ \t]*(\S.*?)\s*$", build, re.MULTILINE)
-    return match[1] if match else None
-
-
 def read_cpu() -> Cpu:
     """Read the processor's name and cores."""
     name = platform.processor() or platform.machine()
@@ -144,36 +115,9 @@ def read_cpu() -> Cpu:
     return Cpu(name, cores, len(affinity(0)) if affinity else cores)
 
 
-def _targets(cv2: Any, build: str) -> tuple[TargetState, ...]:
-    """Ask OpenCV which targets each backend has; that answer is decisive, the reasons come after it."""
-    dnn = cv2.dnn
-    cuda = _available(dnn, "CUDA")
-    why_no_cuda = explain_cuda(cuda_line=build_fact(build, "NVIDIA CUDA"), devices=cv2.cuda.getCudaEnabledDeviceCount())
-    no_half = (FallbackCode.NOT_SUPPORTED, "The GPU runs OpenCV's networks, but not in half precision.")
-    no_openvino = (FallbackCode.NOT_BUILT, "OpenCV here was built without OpenVINO.")
-    opencl = "OPENCL" in _available(dnn, "OPENCV") and cv2.ocl.haveOpenCL()
-    why_no_opencl = explain_opencl(opencl_line=build_fact(build, "OpenCL"), runtime=cv2.ocl.haveOpenCL())
-    return (
-        _state(Target.CUDA_FP16, "CUDA_FP16" in cuda, no_half if "CUDA" in cuda else why_no_cuda),
-        _state(Target.CUDA, "CUDA" in cuda, why_no_cuda),
-        _state(Target.OPENVINO, "CPU" in _available(dnn, "INFERENCE_ENGINE"), no_openvino),
-        _state(Target.OPENCL, opencl, why_no_opencl),
-        _state(Target.CPU, True, (FallbackCode.NO_BACKEND, "")),
-    )
-
-
-def _available(dnn: Any, backend: str) -> set[str]:
-    """Names of the targets a backend has; none where this OpenCV does not know the backend."""
-    number = getattr(dnn, f"DNN_BACKEND_{backend}", None)
-    if number is None:
-        return set()
-    found = {int(target) for target in dnn.getAvailableTargets(number)}
-    prefix = "DNN_TARGET_"
-    return {name.removeprefix(prefix) for name in dir(dnn) if name.startswith(prefix) and getattr(dnn, name) in found}
-
-
-def _state(target: Target, available: bool, why_not: tuple[FallbackCode, str]) -> TargetState:
-    return TargetState(target, available, *((None, "Ready.") if available else why_not))
+def _state(runtime: OpenCVRuntime, target: Target) -> TargetState:
+    obstacle = runtime.obstacle(target)
+    return TargetState(target, obstacle is None, *((obstacle.code, obstacle.sentence) if obstacle else (None, "Ready.")))
 
 
 def _without_opencv(problem: str) -> Inventory:

@@ -163,6 +163,26 @@ class BadOption(SightlineError):
     sentence = "Stage {stage!r}: option {option!r} is {actual!r}, expected {expected}."
 
 
+class ModelMissing(SightlineError):
+    """A stage needs a known model that is not on this machine."""
+
+    sentence = (
+        "Stage {stage!r} needs the model {model!r}, which {state} ({size}, {license}). Fetch it: sightline models pull {model}"
+    )
+
+
+class UnknownModel(SightlineError):
+    """No plugin names this model."""
+
+    sentence = "There is no model {model!r}; the known ones are {known}."
+
+
+class PullFailed(SightlineError):
+    """A model could not be fetched."""
+
+    sentence = "{model} was not fetched: {reason}."
+
+
 class BadDevice(SightlineError):
     """A device request cannot be understood."""
 
@@ -173,6 +193,12 @@ class DeviceRefused(SightlineError):
     """A strict device request cannot be met."""
 
     sentence = "Stage {stage!r} was asked to run on {requested} and nothing else: {reason}"
+
+
+class AttachFailed(SightlineError):
+    """A network cannot be bound to any device that is allowed."""
+
+    sentence = "{model} cannot be run: {reason}."
 
 
 class NotSignedIn(SightlineError):

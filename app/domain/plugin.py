@@ -4,11 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain.device import DeviceRequest, Target
+from app.domain.errors import AttachFailed
 from app.domain.frame import Frame
 from app.domain.output import Output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Summary = Mapping[str, Any]
 
@@ -34,6 +39,7 @@ class OptionType(StrEnum):
     STRING = "string"
     CHOICE = "choice"
     STRINGS = "strings"
+    MODEL = "model"  # a known model's name, or a model file of this machine; the plugin is given the file's path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,11 @@ class ModelFile:
     size: int
     url: str
     license: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls the model: its file without the suffix."""
+        return Path(self.file).stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +98,52 @@ class PluginMetadata:
         return {option.name: option.default for option in self.options}
 
 
+class Net(Protocol):
+    """A network bound to a target, warm, ready for frames."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, as the model file has them."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs; their order means nothing, it differs between runtimes."""
+
+    def forward(self, blob: "NDArray[np.float32]") -> "Mapping[str, NDArray[Any]]":
+        """Run the network on one NCHW blob, given to its first input; gives its outputs by name."""
+
+
+class Attach(Protocol):
+    """Binds a model to the best device allowed, and writes the decision down."""
+
+    def __call__(
+        self, model: Path, *, sample: "NDArray[np.float32]", tolerance: float = 0.02, runtime: str | None = None
+    ) -> Net:
+        """Bind the ONNX file `model`, warm it up on `sample` (NCHW, float32), and give the net.
+
+        A target whose outputs on `sample` differ from the CPU's by more than `tolerance` (|a - b| ≤ tolerance · (1 + |b|),
+        for each number) is not used. `runtime` is `opencv` or `onnxruntime`; None takes the stage's option `runtime`,
+        else `opencv`. Raises AttachFailed where the model can run nowhere, or not where it alone is allowed to run.
+        """
+
+
+def _attach_nothing(model: Path, *, sample: "NDArray[np.float32]", tolerance: float = 0.02, runtime: str | None = None) -> Net:
+    raise AttachFailed(model=model.name, reason="this PrepareContext was made without a way to bind networks to a device")
+
+
 @dataclass(frozen=True, slots=True)
 class PrepareContext:
     """What a plugin is given once, before its first frame.
 
-    `options` holds every declared option, `folder` is the plugin's own folder, `device` what was asked for,
-    `threads` how many threads the plugin may use.
+    `options` holds every declared option (one of type model is the path of its file, or empty), `folder` is the plugin's own
+    folder, `device` what was asked for, `threads` how many threads the plugin may use, `attach` binds a network to a device.
     """
 
     options: Mapping[str, Any]
     folder: Path
     device: DeviceRequest
     threads: int = 1
+    attach: Attach = _attach_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class Dispatcher:
             reason = str(error)
             await self._at.write(lambda tx: settle.fail(tx, job.id, reason))
             return None
-        run = JobRun(job, stage_tasks(job, known))
+        run = JobRun(job, stage_tasks(job, known, self._at.plugins.placed))
         for row in await self._at.read(lambda tx: breakdowns.of_job(tx, job.id)):
             run.learn(row)
         await asyncio.to_thread(self._at.outputs_folder(job.id).mkdir, parents=True, exist_ok=True)

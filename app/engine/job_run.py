@@ -1,10 +1,13 @@
 """A job being run, as the dispatcher holds it: what is in flight, what was learnt, what to tell."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from app.domain.health import Health
 from app.domain.insight import Metrics, Progress
@@ -180,14 +183,22 @@ class JobRun:
         )  # fmt: skip
 
 
-def stage_tasks(job: Job, metadata: dict[str, tuple[PluginMetadata, Path]]) -> tuple[StageTask, ...]:
-    """What a worker needs to run a job's stages; `metadata` gives each plugin's declaration and folder by id."""
+def stage_tasks(
+    job: Job,
+    metadata: dict[str, tuple[PluginMetadata, Path]],
+    placed: Callable[[str, Mapping[str, Any]], Mapping[str, Any]],
+) -> tuple[StageTask, ...]:
+    """What a worker needs to run a job's stages.
+
+    `metadata` gives each plugin's declaration and folder by id, `placed` puts the paths of model files into its options.
+    """
     tasks = []
     for stage in job.pipeline.stages:
         declared, folder = metadata[stage.plugin]
         tasks.append(
             StageTask(
-                stage=stage, version=declared.version, folder=str(folder), entry=declared.entry, output=declared.output,
+                stage=msgspec.structs.replace(stage, options=dict(placed(stage.plugin, stage.options))),
+                version=declared.version, folder=str(folder), entry=declared.entry, output=declared.output,
                 device=stage.device or job.device_requested, strict_device=job.strict_device,
                 budget_ms=declared.latency_budget_ms, stateful=declared.stateful, targets=tuple(declared.devices),
             )

@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 import msgspec
 
-from app.devices.attach import decide_without_network
+from app.devices.attach import Attachments
 from app.domain.device import DeviceDecision, DeviceRequest
 from app.domain.frame import Frame
 from app.domain.job import SoftFailureCode
@@ -47,6 +47,7 @@ class StageRun:
         self.id = task.stage.id
         self.place = place
         self.plugin: Plugin | None = None
+        self.decision: DeviceDecision | None = None
         self.disabled = False
         self.skips: dict[int, tuple[str, str]] = {}
         self._kind = OUTPUT_KINDS[task.output]
@@ -60,18 +61,30 @@ class StageRun:
         self.failures: dict[str, FailureTally] = {}
 
     def prepare(self, threads: int) -> DeviceDecision:
-        """Load the plugin's code and prepare it; raise StageFailed where that cannot be done."""
-        request = DeviceRequest.parse(self.task.device)
-        decision = decide_without_network(request)
-        if self.task.strict_device and decision.fallback:
-            raise StageFailed("device", self.id, decision.reason, None)
+        """Load the plugin's code and prepare it; raise StageFailed where that cannot be done, or not where it must run."""
+        folder, stage, request = Path(self.task.folder), self.task.stage, DeviceRequest.parse(self.task.device)
+        networks = Attachments(
+            request, stage=self.id, devices=self.task.targets, strict=self.task.strict_device,
+            runtime=stage.options.get("runtime"), threads=threads,
+        )  # fmt: skip
         try:
-            plugin = load_plugin(Path(self.task.folder), self.task.entry)
-            plugin.prepare(PrepareContext(self.task.stage.options, Path(self.task.folder), request, threads))
+            plugin = load_plugin(folder, self.task.entry)
+            plugin.prepare(PrepareContext(stage.options, folder, request, threads, networks.attach))
         except BaseException as error:  # noqa: BLE001  # the worker's edge: a plugin may raise anything, also SystemExit
+            self._refuse_device(networks.refused)
             raise StageFailed("prepare", self.id, describe(error), detail_of(error)) from None
+        decision = self.decision = networks.decision()
+        self._refuse_device(decision)
         self.plugin = plugin
         return decision
+
+    def _refuse_device(self, decision: DeviceDecision | None) -> None:
+        """Raise StageFailed where the stage may only run on what was asked for, and does not."""
+        if decision is None:
+            return
+        self.decision = decision
+        if self.task.strict_device and decision.fallback:
+            raise StageFailed("device", self.id, decision.reason, None)
 
     def process(self, frame: Frame) -> Output | RowError:
         """Run the plugin on a frame; give its output, or why there is none."""

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -31,6 +31,9 @@ class Plugins(Protocol):
 
     def folder(self, plugin_id: str) -> Path:
         """Where a plugin's code lies."""
+
+    def placed(self, plugin_id: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options as the plugin wants them: for each model the path of its file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,9 +149,12 @@ class Workbench:
         for run in stages.runs:
             if not run.disabled:
                 begun = perf_counter_ns()
-                decision = stages.prepare(run, task.threads)
-                prepare.add((perf_counter_ns() - begun) // 1000)
-                self._tell(Prepared(task.task_id, task.job_id, run.id, decision), False)
+                try:
+                    stages.prepare(run, task.threads)
+                finally:  # a refusal is a decision too
+                    prepare.add((perf_counter_ns() - begun) // 1000)
+                    if run.decision is not None:
+                        self._tell(Prepared(task.task_id, task.job_id, run.id, run.decision), False)
         if task.replay:
             begun = perf_counter_ns()
             self._replay(task, stages)

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from app.domain.errors import BadManifest, BrokenPlugin, UnknownPlugin
 from app.domain.plugin import FoundPlugin, PluginMetadata
 from app.registry.manifest import MANIFEST, read_manifest
+from app.registry.models import ModelShelf
 from app.registry.validate import Severity, validate
 
 GROUP: Final = "sightline.plugins"
@@ -18,7 +19,7 @@ GROUP: Final = "sightline.plugins"
 class Catalogue:
     """The plugins found on this machine by id, broken ones with the reason."""
 
-    def __init__(self, found: Iterable[FoundPlugin], missing_folders: Iterable[Path] = ()) -> None:
+    def __init__(self, found: Iterable[FoundPlugin], missing_folders: Iterable[Path] = (), models: Path | None = None) -> None:
         by_id: dict[str, FoundPlugin] = {}
         for plugin in found:
             if plugin.id in by_id:
@@ -28,18 +29,20 @@ class Catalogue:
                 by_id[plugin.id] = plugin
         self._found = by_id
         self.missing_folders = tuple(missing_folders)
+        self.models = ModelShelf(models)
 
     @classmethod
-    def discover(cls, folders: Iterable[Path], entry_points: bool = True) -> Self:
+    def discover(cls, folders: Iterable[Path], entry_points: bool = True, models: Path | None = None) -> Self:
         """Look for plugins in `folders` (each a plugin's own folder, or one of plugins' folders), then in packages.
 
-        Of two with one id the first found keeps it; the second is listed as broken under `<id>~2`.
+        Of two with one id the first found keeps it; the second is listed as broken under `<id>~2`. `models` is the folder
+        in which model files lie, one folder to a plugin.
         """
         folders = tuple(folders)
         found = [plugin for folder in folders for plugin in _in_folder(folder)]
         if entry_points:
             found.extend(_in_packages())
-        return cls(found, (folder for folder in folders if not folder.is_dir()))
+        return cls(found, (folder for folder in folders if not folder.is_dir()), models)
 
     @property
     def found(self) -> Mapping[str, FoundPlugin]:
@@ -53,6 +56,10 @@ class Catalogue:
     def folder(self, plugin_id: str) -> Path:
         """Give the folder a usable plugin lies in; raise UnknownPlugin or BrokenPlugin."""
         return self._usable(plugin_id)[1]
+
+    def placed(self, plugin_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a stage's options as its plugin wants them: for each model the path of its file."""
+        return self.models.placed(*self._usable(plugin_id), options)
 
     def _usable(self, plugin_id: str) -> tuple[PluginMetadata, Path]:
         plugin = self._found.get(plugin_id)

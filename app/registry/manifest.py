@@ -74,7 +74,7 @@ class ModelTable(_Table):
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int = Field(gt=0)
-    url: str = Field(pattern=r"^https://\S+$")
+    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$")
     license: Line
 
 
@@ -108,6 +108,8 @@ class Manifest(_Table):
         files = [model.file for model in self.models]
         if len(set(files)) != len(files):
             raise ValueError("models names a file twice")
+        if self.models and all(table.type is not OptionType.MODEL for table in self.options.values()):
+            raise ValueError("models are named, but no option of type model leads to them")
         return self
 
     def metadata(self) -> PluginMetadata:

@@ -45,6 +45,8 @@ def find_flaw(spec: OptionSpec, value: object) -> str | None:
         return _flaw_in_number(spec, value)
     if spec.type is OptionType.STRING:
         return None if isinstance(value, str) else "text"
+    if spec.type is OptionType.MODEL:
+        return _flaw_in_model(spec, value)
     if spec.type is OptionType.CHOICE:
         return None if isinstance(value, str) and value in spec.choices else f"one of {', '.join(spec.choices)}"
     wanted = f"a list of some of {', '.join(spec.choices)}" if spec.choices else "a list of texts"
@@ -52,6 +54,13 @@ def find_flaw(spec: OptionSpec, value: object) -> str | None:
         isinstance(v, str) and (not spec.choices or v in spec.choices) for v in value
     )
     return None if fits else wanted
+
+
+def _flaw_in_model(spec: OptionSpec, value: object) -> str | None:
+    """Check the form only: whether the model is here is asked when a job is submitted."""
+    if isinstance(value, str) and "\0" not in value and (value or not spec.default):
+        return None
+    return "the name of a known model, or a model file of this machine"
 
 
 def _flaw_in_number(spec: OptionSpec, value: object) -> str | None:

@@ -47,7 +47,8 @@ def _plugins(parts: Parts) -> PluginListDocument:
     with parts.store.read() as tx:
         records = plugins.records(tx)
     found = parts.catalogue.found
-    items = [PluginDocument.of(found[name], records.get(name) or PluginRecord()) for name in sorted(found)]
+    shelf = parts.catalogue.models
+    items = [PluginDocument.of(found[name], records.get(name) or PluginRecord(), shelf=shelf) for name in sorted(found)]
     return PluginListDocument(items=items, next_cursor=None)
 
 
@@ -56,7 +57,7 @@ def _plugin(parts: Parts, plugin_id: str) -> PluginDocument:
     if found is None:
         raise NoSuchPlugin(plugin=plugin_id, known=", ".join(sorted(parts.catalogue.found)) or "none")
     with parts.store.read() as tx:
-        return PluginDocument.of(found, plugins.record(tx, plugin_id))
+        return PluginDocument.of(found, plugins.record(tx, plugin_id), shelf=parts.catalogue.models)
 
 
 def _devices(parts: Parts) -> bytes:

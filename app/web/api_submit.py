@@ -82,7 +82,8 @@ async def _accept_json(request: Request, parts: Parts, key: str | None) -> tuple
 
 
 async def _submit(parts: Parts, fields: JobFields, source: SourceRef, key: str | None) -> tuple[Job, bool]:
-    draft = fields.draft(source, idempotency_key=key, fingerprint=_fingerprint(fields, source))
+    roots = parts.limits.source_roots
+    draft = fields.draft(source, idempotency_key=key, fingerprint=_fingerprint(fields, source), model_roots=roots)
     return await submit(
         draft, store=parts.store, catalogue=parts.catalogue, max_queued=parts.limits.max_queued_jobs, wake=parts.wake
     )

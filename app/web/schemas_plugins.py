@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from app.domain.device import Target
 from app.domain.health import Health
-from app.domain.plugin import Capability, FoundPlugin, OptionSpec, OptionType
+from app.domain.plugin import Capability, FoundPlugin, ModelFile, OptionSpec, OptionType
+from app.registry.models import ModelShelf
 from app.store.plugins import PluginRecord
 from app.web.schemas_pipeline import Document
 
@@ -38,13 +39,23 @@ class OptionDocument(Document):
 
 
 class ModelDocument(Document):
-    """A model file a plugin needs, and where it can be had."""
+    """A model file a plugin needs, whether it is here, and where it can be had (`sightline models pull NAME`)."""
 
+    name: str
+    present: bool
     file: str
     sha256: str
     size: int
     url: str
     license: str
+
+    @classmethod
+    def of(cls, model: ModelFile, *, present: bool) -> Self:
+        """Describe a model file."""
+        return cls(
+            name=model.name, present=present, file=model.file, sha256=model.sha256, size=model.size,
+            url=model.url, license=model.license,
+        )  # fmt: skip
 
 
 class RecordDocument(Document):
@@ -105,8 +116,8 @@ class PluginDocument(Document):
     record: RecordDocument | None
 
     @classmethod
-    def of(cls, found: FoundPlugin, record: PluginRecord | None = None) -> Self:
-        """Describe a plugin; without its record where no history is at hand."""
+    def of(cls, found: FoundPlugin, record: PluginRecord | None = None, *, shelf: ModelShelf) -> Self:
+        """Describe a plugin; without its record where no history is at hand. `shelf` is where its models may lie."""
         about = found.metadata
         models = about.models if about else ()
         plain = ("name", "version", "description", "author", "license", "output", "latency_budget_ms", "stateful")
@@ -121,6 +132,6 @@ class PluginDocument(Document):
             capabilities=list(about.capabilities) if about else [],
             devices=list(about.devices) if about else [],
             options=[OptionDocument.of(option) for option in about.options] if about else [],
-            models=[ModelDocument(**{n: getattr(model, n) for n in ModelDocument.model_fields}) for model in models],
+            models=[ModelDocument.of(model, present=shelf.has(found.id, model)) for model in models],
             record=RecordDocument.of(record) if record else None,
         )

@@ -1,6 +1,7 @@
 """What a job is submitted with: the fields of a form or of a JSON body, checked and named when wrong."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import msgspec
@@ -65,7 +66,9 @@ class JobFields(BaseModel):
             raise BadField(field="plugins", actual="missing", expected="a list of plugin ids, or a pipeline")
         return fields
 
-    def draft(self, source: SourceRef, *, idempotency_key: str | None, fingerprint: str | None) -> Draft:
+    def draft(
+        self, source: SourceRef, *, idempotency_key: str | None, fingerprint: str | None, model_roots: tuple[Path, ...] = ()
+    ) -> Draft:
         """Give the draft of a job on this source; raise BadPipeline."""
         return Draft(
             source=source,
@@ -80,6 +83,7 @@ class JobFields(BaseModel):
             tags=tuple(dict.fromkeys(self.tags)),
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
+            model_roots=model_roots,
         )
 
 

@@ -14,6 +14,7 @@ from app.domain.geometry import Size
 from app.domain.health import Health
 from app.domain.job import JobStatus
 from app.domain.output import EXAMPLES
+from app.registry.models import ModelShelf
 from app.store.plugins import PluginRecord
 from app.web import story_examples as example
 from app.web.assets import static_url
@@ -189,7 +190,7 @@ def _plugin_stories() -> Iterator[Story]:
     for fragment_name, title in (("plugin_inspector", "What a plugin declares"), ("plugin_health", "Health of a plugin")):
         for number in (0, 2):
             plugin, record = found[number]
-            context = {"plugin": view_plugin(plugin, record or PluginRecord())}
+            context = {"plugin": view_plugin(plugin, record or PluginRecord(), ModelShelf(None))}
             yield Story(fragment_name, f"{title}: {plugin.id}", "", partial(dict, context))
 
 

@@ -225,3 +225,25 @@ def test_a_link_out_of_an_open_folder_is_refused(start_api: Callable[..., Api], 
         told = problem(api.client.post("/v1/jobs", json={"source": {"path": str(path)}, "plugins": "people_hog"}), 422)
         assert told["type"] == "/problems/unsupported-source"
     assert api.stored_jobs() == 0
+
+
+def test_a_missing_model_is_refused_with_the_command_that_fetches_it(api: Api, still: Path) -> None:
+    told = problem(api.submit(still, plugins="onnx_detector"), 422)
+    assert told["type"] == "/problems/model-missing"
+    assert told["detail"].endswith("which is not here (3.7 MB, Apache-2.0). Fetch it: sightline models pull yolox_nano_416")
+    assert nothing_left(api)
+
+
+def test_a_model_by_its_path_is_refused_outside_the_open_folders(api: Api, still: Path) -> None:
+    for path in ("/etc/hostname", "/no/such/model.onnx"):  # the same words, so that nothing can be learned of the machine
+        stage = {"plugin": "onnx_detector", "options": {"model": path}}
+        told = problem(api.submit(still, plugins="", pipeline=json.dumps({"stages": [stage]})), 422)
+        assert told["type"] == "/problems/bad-option"
+        assert told["detail"].endswith("or a file in a folder of SIGHTLINE_SOURCE_ROOTS.")
+    assert nothing_left(api)
+
+
+def test_a_plugin_tells_whether_its_models_are_here(api: Api) -> None:
+    models = {model["name"]: model["present"] for model in api.client.get("/v1/plugins/onnx_detector").json()["models"]}
+    assert models == {"yolox_nano_416": False, "fastestdet_352": False}
+    assert "Fetch it: sightline models pull mnist" in api.client.get("/plugins/onnx_classifier").text

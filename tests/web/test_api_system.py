@@ -89,6 +89,7 @@ def test_plugins_are_listed_with_what_they_declare_and_how_they_did(api: Api, st
 
 def test_a_broken_plugin_is_listed_with_its_reason(api: Api, tmp_path: Path) -> None:
     from app.registry.discover import Catalogue
+    from app.registry.models import ModelShelf
     from app.store.plugins import PluginRecord
     from app.web.schemas_plugins import PluginDocument
 
@@ -96,7 +97,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(api: Api, tmp_path: Path) -> 
     folder.mkdir(parents=True)
     (folder / "plugin.toml").write_text("id = 'bent'\n")
     (found,) = Catalogue.discover([folder.parent], entry_points=False).found.values()
-    told = PluginDocument.of(found, PluginRecord())
+    told = PluginDocument.of(found, PluginRecord(), shelf=ModelShelf(None))
     assert (told.id, told.broken, told.name, told.options) == ("bent", True, None, [])
     assert told.reason
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain.health import Health
-from app.domain.plugin import FoundPlugin, OptionSpec, PluginMetadata
+from app.domain.plugin import FoundPlugin, ModelFile, OptionSpec, PluginMetadata
+from app.registry.models import ModelShelf
 from app.store.plugins import PluginRecord
 from app.web.contexts.stage import TARGET_NAMES, HealthView, plain, view_health
 from app.web.contexts.words import Sign, milliseconds, moment, number, plural, size, slug
@@ -112,14 +113,14 @@ def _health(plugin: FoundPlugin, record: PluginRecord | None) -> HealthView:
     return view_health(plugin.id, plugin.id, record.health, reason)
 
 
-def view_plugin(plugin: FoundPlugin, record: PluginRecord) -> PluginView:
-    """Give all that a plugin's page shows."""
+def view_plugin(plugin: FoundPlugin, record: PluginRecord, shelf: ModelShelf) -> PluginView:
+    """Give all that a plugin's page shows; `shelf` is where its models may lie."""
     meta = plugin.metadata
     return PluginView(
         card=view_card(plugin, record),
         facts=tuple(_facts(plugin, meta)),
         options=tuple(_option(option) for option in meta.options) if meta else (),
-        models=tuple((model.file, f"{size(model.size)}, {model.license}") for model in meta.models) if meta else (),
+        models=tuple((model.name, _model(meta.id, model, shelf)) for model in meta.models) if meta else (),
         numbers=_numbers(record),
         last_job=record.last_job_id or "",
         findings=plugin.findings,
@@ -152,6 +153,12 @@ def _option(option: OptionSpec) -> OptionView:
     elif option.maximum is not None:
         limits = f"at most {option.maximum:g}"
     return OptionView(option.name, option.title, option.help, plain(option.default), limits)
+
+
+def _model(plugin_id: str, model: ModelFile, shelf: ModelShelf) -> str:
+    about = f"{size(model.size)}, {model.license}"
+    state = shelf.state(plugin_id, model)
+    return f"{about}, is here" if state is None else f"{about}, {state}. Fetch it: sightline models pull {model.name}"
 
 
 def _numbers(record: PluginRecord) -> tuple[tuple[str, str], ...]:

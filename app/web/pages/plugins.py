@@ -33,4 +33,4 @@ def _plugin(parts: Parts, plugin_id: str) -> PluginView:
     if found is None:
         raise NoSuchPlugin(plugin=plugin_id, known=", ".join(parts.catalogue.found) or "none")
     with parts.store.read() as tx:
-        return view_plugin(found, plugins.record(tx, plugin_id))
+        return view_plugin(found, plugins.record(tx, plugin_id), parts.catalogue.models)

@@ -10,7 +10,8 @@ import cv2
 import msgspec
 import pytest
 
-from app.devices.inventory import Inventory, build_fact, explain_cuda, explain_opencl, inventory, take_inventory
+from app.devices.inventory import Inventory, inventory, take_inventory
+from app.devices.opencv import build_fact, explain_cuda, explain_opencl, explain_openvino
 from app.domain.device import FallbackCode, Target
 
 BUILD_WITH_CUDA = """
@@ -68,9 +69,10 @@ def test_a_wheel_without_cuda_says_so_and_what_to_do() -> None:
     ],
 )
 def test_each_reason_why_cuda_is_missing_has_its_code(line: str | None, devices: int, code: FallbackCode, said: str) -> None:
-    given, reason = explain_cuda(cuda_line=line, devices=devices)
-    assert given is code
-    assert said in reason
+    obstacle = explain_cuda(cuda_line=line, devices=devices)
+    assert obstacle.code is code
+    assert said in obstacle.sentence
+    assert (f"NVIDIA CUDA: {line}" if line else "no line 'NVIDIA CUDA:'") in obstacle.evidence
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,13 @@ def test_each_reason_why_cuda_is_missing_has_its_code(line: str | None, devices:
     ],
 )
 def test_each_reason_why_opencl_is_missing_has_its_code(line: str | None, runtime: bool, code: FallbackCode) -> None:
-    assert explain_opencl(opencl_line=line, runtime=runtime)[0] is code
+    assert explain_opencl(opencl_line=line, runtime=runtime).code is code
+
+
+def test_each_reason_why_openvino_is_missing_has_its_code() -> None:
+    assert explain_openvino(openvino_line=None).code is FallbackCode.NOT_BUILT
+    assert explain_openvino(openvino_line="NO").code is FallbackCode.NOT_BUILT
+    assert explain_openvino(openvino_line="YES (2025.2.0)").code is FallbackCode.NO_BACKEND
 
 
 def test_facts_of_a_build_are_read_from_its_own_words() -> None:

@@ -37,6 +37,11 @@ type = "strings"
 default = ["person"]
 title = "Labels"
 
+[options.model]
+type = "model"
+default = "net"
+title = "Model"
+
 [[models]]
 file = "net.onnx"
 sha256 = "{sha}"
@@ -62,9 +67,10 @@ def test_a_whole_manifest_is_read_as_the_domain_knows_it(make_plugin: MakePlugin
         OptionSpec("threshold", OptionType.NUMBER, 0.5, "Threshold", "How sure.", 0, 1.0),
         OptionSpec("mode", OptionType.CHOICE, "fast", "Mode", choices=("fast", "good")),
         OptionSpec("labels", OptionType.STRINGS, ("person",), "Labels"),
+        OptionSpec("model", OptionType.MODEL, "net", "Model"),
     )
-    assert metadata.models[0].file == "net.onnx"
-    assert metadata.defaults() == {"threshold": 0.5, "mode": "fast", "labels": ("person",)}
+    assert (metadata.models[0].file, metadata.models[0].name) == ("net.onnx", "net")
+    assert metadata.defaults() == {"threshold": 0.5, "mode": "fast", "labels": ("person",), "model": "net"}
 
 
 def test_what_is_left_out_has_the_domain_s_defaults(make_plugin: MakePlugin) -> None:
@@ -149,6 +155,7 @@ def test_a_bad_value_is_named_with_what_was_expected(make_plugin: MakePlugin, fi
         (EVERYTHING.replace("ab" * 32, "AB" * 32), "models.0.sha256"),
         (EVERYTHING.replace("net.onnx", "../net.onnx", 1), "models.0.file"),
         (EVERYTHING.replace("https://", "http://"), "models.0.url"),
+        (EVERYTHING.replace('type = "model"', 'type = "string"'), "models are named, but no option of type model"),
         (EVERYTHING.replace("size = 1234", "size = 0"), "models.0.size"),
         (EVERYTHING + EVERYTHING[EVERYTHING.index("[[models]]") :], "models names a file twice"),
         ("name =", "it is not TOML"),
