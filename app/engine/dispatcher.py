@@ -58,8 +58,9 @@ class Dispatcher:
                     await self._refresh()
                 await self._assign()
                 self._tell()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _TICK_S)
+                with suppress(TimeoutError):  # not wait_for: on Python 3.11 it swallows a cancellation that meets a wake
+                    async with asyncio.timeout(_TICK_S):
+                        await self._woken.wait()
                 self._woken.clear()
         finally:
             for end in self._ends:
