@@ -54,6 +54,12 @@ class Dispatcher:
         """Work until cancelled; what is in flight then is given back."""
         try:
             while True:
+                try:
+                    await self._look_round()
+                    self.trouble = None
+                except Exception as error:  # noqa: BLE001  # the dispatcher's edge: whatever it was, the next round is tried
+                    _log.exception("The dispatcher could not do its round; trying again.")
+                    self.trouble = f"The dispatcher cannot work: {type(error).__name__}: {error}"
                 with suppress(TimeoutError):  # not wait_for: on Python 3.11 it swallows a cancellation that meets a wake
                     async with asyncio.timeout(_TICK_S):
                         await self._woken.wait()
