@@ -14,11 +14,11 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help setup run test lint soak baselines lock clean
+.PHONY: help setup run test test-cuda lint soak baselines lock clean
 .DEFAULT_GOAL := help
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Set up .venv from requirements.lock, where it is not up to date.
 
@@ -49,6 +49,9 @@ run: setup ## Serve Sightline with its demo job on http://127.0.0.1:8000 (PORT=â
 
 test: lint ## Lint, then run every test but the soak tests (ARGS=â€¦ goes to pytest).
 	@$(PY) -m pytest -m "not soak" $(ARGS)
+
+test-cuda: setup ## Run the tests that need an NVIDIA GPU; each says why where it is skipped.
+	@$(PY) -m pytest -m cuda -rsA $(ARGS)
 
 lint: setup ## Check style, formatting, types and the direction of imports.
 	@$(PY) -m ruff check .
