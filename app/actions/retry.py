@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from app.actions.refusal import refuse
-from app.domain.health import judge
+from app.domain.health import Health, HealthVerdict, Vitals, judge
 from app.domain.insight import Status
 from app.domain.job import Job, JobStatus, Wanted
 from app.store import breakdowns, facts, jobs
@@ -38,12 +38,8 @@ def retry(job_id: str, *, store: Store, wake: Callable[[], None]) -> Job:
 def _give_stages_another_chance(tx: Connection, job: Job) -> None:
     for row in breakdowns.of_job(tx, job.id):
         if row.disabled and row.plugin:
-            verdict = judge(
-                frames=row.frames,
-                soft_failures=row.soft_failures,
-                p95_ms=row.timing.percentile_ms(95),
-                budget_ms=row.budget_ms,
-            )
+            past = Vitals(row.frames + row.soft_failures, row.soft_failures, row.over_budget)
+            verdict = judge(past, Health.OK, row.budget_ms) or HealthVerdict(Health.OK, "")
             breakdowns.set_health(tx, job.id, row.stage, row.plugin, verdict.health, verdict.reason)
 
 

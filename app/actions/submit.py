@@ -8,20 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from anyio.to_thread import run_sync
 from sqlalchemy import Connection
 
-from app.actions.draft import Draft
+from app.actions.check import complete_pipeline
+from app.actions.draft import Draft, with_saved_stages
+from app.devices.versions import software_versions
 from app.domain.device import DeviceRequest
-from app.domain.errors import BadField, BadOption, BadPipeline, IdempotencyConflict, NotReady, QueueFull
+from app.domain.errors import BadField, IdempotencyConflict, NotReady, QueueFull
 from app.domain.job import Job, JobStatus, Segment, Wanted
-from app.domain.media import SourcePlan
-from app.domain.pipeline import Pipeline, Stage, number_stage_ids
-from app.engine.plan import plan_job
+from app.domain.media import SourceKind, SourcePlan
+from app.domain.pipeline import Pipeline
+from app.engine.plan import plan_job, plan_open
 from app.media.probe import probe
 from app.registry.discover import Catalogue
-from app.registry.manifest import check_options
 from app.store import jobs
 from app.store.engine import Store
 
@@ -33,41 +33,16 @@ async def submit(
 ) -> tuple[Job, bool]:
     """Store a job; give it, and whether it is new (False: the Idempotency-Key was used before for the same request).
 
-    Raises IdempotencyConflict, QueueFull, BadDevice, UnknownPlugin, BrokenPlugin, BadPipeline, BadOption, ModelMissing,
-    BadField, UnreadableMedia, EmptyMedia and UnsupportedSource; then nothing is stored. The source's file is not touched.
+    Raises IdempotencyConflict, QueueFull, BadField, UnreadableMedia, EmptyMedia, UnsupportedSource, UnknownPipeline, and what
+    `check_pipeline` raises; then nothing is stored. The source's file is not touched.
     """
     earlier = await run_sync(_earlier, draft, store, max_queued)
     if earlier:
         return earlier, False
     DeviceRequest.parse(draft.device)
-    pipeline = complete_pipeline(draft, catalogue)
-    plan = await probe(draft.source)
-    job = _new_job(draft, pipeline, plan)
-    segments = plan_job(job.id, plan, draft.loop)
+    pipeline = complete_pipeline(await run_sync(with_saved_stages, draft, store), catalogue)
+    job, segments = await _laid_out(draft, pipeline)
     return await run_sync(partial(_insert, draft, job, segments, store=store, max_queued=max_queued, wake=wake))
-
-
-def complete_pipeline(draft: Draft, catalogue: Catalogue) -> Pipeline:
-    """Give the draft's pipeline with every option checked and filled in."""
-    if draft.stages is None and not draft.plugins:
-        raise BadPipeline.because("it has no stages; name at least one plugin")
-    ids = number_stage_ids(draft.plugins)
-    stages = draft.stages.stages if draft.stages else tuple(map(Stage, ids, draft.plugins))
-    strange = next((stage_id for stage_id in draft.set_options if stage_id not in {s.id for s in stages}), None)
-    if strange is not None:
-        known = ", ".join(stage.id for stage in stages)
-        option = next(iter(draft.set_options[strange]), "")
-        raise BadOption(stage=strange, option=option, actual="set", expected=f"a stage of the pipeline ({known})")
-    return Pipeline(tuple(_complete(stage, catalogue, draft) for stage in stages))
-
-
-def _complete(stage: Stage, catalogue: Catalogue, draft: Draft) -> Stage:
-    metadata, folder = catalogue.get(stage.plugin), catalogue.folder(stage.plugin)
-    if stage.device is not None:
-        DeviceRequest.parse(stage.device)
-    options = check_options(metadata, stage.id, {**stage.options, **draft.set_options.get(stage.id, {})})
-    options = catalogue.models.checked(metadata, folder, stage.id, options, draft.model_roots)
-    return msgspec.structs.replace(stage, options=options)
 
 
 def new_job_id() -> str:
@@ -75,11 +50,22 @@ def new_job_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"
 
 
-def _new_job(draft: Draft, pipeline: Pipeline, plan: SourcePlan) -> Job:
-    count = len(plan.segments) * draft.loop
-    if count > MAX_SEGMENTS:
+async def _laid_out(draft: Draft, pipeline: Pipeline) -> tuple[Job, tuple[Segment, ...]]:
+    """Give the job with its segments; an address is not connected to here, so that nothing of it is known yet."""
+    if draft.source.kind is SourceKind.STREAM:
+        if draft.loop > 1:
+            raise BadField(field="loop", actual=draft.loop, expected="1 pass over an address")
+        job = _new_job(draft, pipeline, None)
+        return job, (plan_open(job.id),)
+    plan = await probe(draft.source)
+    if len(plan.segments) * draft.loop > MAX_SEGMENTS:
         most = max(1, MAX_SEGMENTS // len(plan.segments))
         raise BadField(field="loop", actual=draft.loop, expected=f"at most {most} passes over this source")
+    job = _new_job(draft, pipeline, plan)
+    return job, plan_job(job.id, plan, draft.loop)
+
+
+def _new_job(draft: Draft, pipeline: Pipeline, plan: SourcePlan | None) -> Job:
     return Job(
         id=new_job_id(),
         name=draft.name or draft.source.name,
@@ -94,10 +80,11 @@ def _new_job(draft: Draft, pipeline: Pipeline, plan: SourcePlan) -> Job:
         pipeline=pipeline,
         device_requested=draft.device,
         strict_device=draft.strict_device,
-        frames_total=plan.segments[-1].end * draft.loop,
+        frames_total=plan.segments[-1].end * draft.loop if plan else None,
         frames_done=0,
         created_at=datetime.now(UTC),
         runner=draft.runner,
+        versions=software_versions(),
     )
 
 

@@ -152,9 +152,15 @@ class BadManifest(SightlineError):
 
 
 class BadPipeline(SightlineError):
-    """A pipeline cannot be run as it was given."""
+    """A pipeline cannot be run as it was given; its fact `problems` holds every reason, where there may be several."""
 
     sentence = "The pipeline cannot be run: {reason}."
+
+
+class UnknownPipeline(SightlineError):
+    """No pipeline is saved under this name."""
+
+    sentence = "There is no saved pipeline {pipeline!r}; the known ones are {known}."
 
 
 class BadOption(SightlineError):
@@ -169,6 +175,12 @@ class ModelMissing(SightlineError):
     sentence = (
         "Stage {stage!r} needs the model {model!r}, which {state} ({size}, {license}). Fetch it: sightline models pull {model}"
     )
+
+
+class RuntimeMissing(SightlineError):
+    """A stage asks for a runtime that is not installed."""
+
+    sentence = "Stage {stage!r} asks for the runtime {runtime!r}: {reason}"
 
 
 class UnknownModel(SightlineError):
@@ -229,3 +241,9 @@ class WorkerLost(SightlineError):
     """A worker process ended or hung in the middle of its work."""
 
     sentence = "Worker {worker} was lost at frame {frame_index} in {stage}: {cause}."
+
+
+class ServerTrouble(SightlineError):
+    """A script cannot do what it wanted with a running server."""
+
+    sentence = "The server cannot be used: {reason}."

@@ -1,5 +1,6 @@
 """Jobs: their status and its moves, their segments, where their time went, and what went wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -67,10 +68,15 @@ class Pace(StrEnum):
 
 
 class SegmentState(StrEnum):
-    """Where a segment stands; a leased one whose lease ran out may be claimed again."""
+    """Where a segment stands; one in somebody's hands whose lease ran out may be claimed again.
+
+    Where stages follow, a segment whose other stages have run awaits them, and is committed when they have gone over it.
+    """
 
     PENDING = "pending"
     LEASED = "leased"
+    AWAITING = "awaiting"
+    FOLLOWING = "following"
     COMMITTED = "committed"
 
 
@@ -91,10 +97,15 @@ class WarningCode(StrEnum):
     PICTURES_DOUBTFUL = "pictures_doubtful"
     PREPARE_FAILED = "prepare_failed"
     STAGE_DISABLED = "stage_disabled"
+    SKIPPED = "skipped"  # a stage was not run where one that it needs failed
     FINALIZE_FAILED = "finalize_failed"
     APPROXIMATE_RESUME = "approximate_resume"
     WORKER_LOST = "worker_lost"
     STOPPED_EARLY = "stopped_early"
+    FRAMES_DROPPED = "frames_dropped"  # of a live source, since the stages are slower
+    SOURCE_LOST = "source_lost"
+    RECONNECTED = "reconnected"
+    SOURCE_GONE = "source_gone"  # it was lost and did not come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,7 @@ class Job:
     `frames_done` counts frames handled (done, skipped or undecodable); `progress` is whole per cent, None while the length
     is unknown. A stored job's plan holds no segments: they are rows of their own. `runner` names the process that alone
     may run the job. `progress_told` is the most per cent anybody was told, frames of segments in flight counted.
+    `versions` are those of the software the job was submitted to.
     """
 
     id: str
@@ -127,6 +139,7 @@ class Job:
     error: str | None = None
     runner: str | None = None
     progress_told: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def progress(self) -> int | None:

@@ -35,9 +35,9 @@ class WorkerUsage(msgspec.Struct, frozen=True):
 
 
 class GpuUsage(msgspec.Struct, frozen=True):
-    """Load of one GPU."""
+    """Load of one GPU; None for what it does not tell."""
 
     name: str
-    utilisation_percent: float
-    memory_used_mb: float
-    memory_total_mb: float
+    utilisation_percent: float | None
+    memory_used_mb: float | None
+    memory_total_mb: float | None

@@ -1,6 +1,7 @@
 """What a source is and how its frames are laid out: facts measured once, before any work starts."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -95,11 +96,20 @@ class SegmentEntry(msgspec.Struct, frozen=True):
     until: int
     gaps: tuple[int, ...] = ()
 
+    def shares_key(self, other: "SegmentEntry") -> bool:
+        """Say whether another segment is decoded from the same key packet, with the same packets."""
+        return (
+            self.feed == other.feed
+            and self.key_size == other.key_size
+            and ((self.key_pos, self.key_pts, self.key_dts) == (other.key_pos, other.key_pts, other.key_dts))
+        )
+
 
 class Loss(msgspec.Struct, frozen=True):
     """Frames that could not be decoded, or may be wrong: `count` of them from `first_index` on, with the reason.
 
-    `code` is one of `frames_lost` and `pictures_doubtful`. Indices are ranks within one pass over the source.
+    `code` is one of `frames_lost` and `pictures_doubtful`; `frames_dropped` counts what a live source gave before the frame
+    and nobody had time for, which has no index. Indices are ranks within one pass over the source.
     """
 
     code: str
@@ -107,12 +117,37 @@ class Loss(msgspec.Struct, frozen=True):
     count: int
     message: str
 
+    @property
+    def last_index(self) -> int:
+        """Index of the last frame it is about."""
+        return self.first_index if self.code == "frames_dropped" else self.first_index + self.count - 1
+
+
+class StreamEntry(msgspec.Struct, frozen=True):
+    """Where to go on with an address: `passed` frames of it were taken or dropped, the last at media time `t_s`.
+
+    `epoch_s` is the wall-clock second at which frame 0 of the job came.
+    """
+
+    passed: int = 0
+    t_s: float = 0.0
+    epoch_s: float | None = None
+
+
+class StreamRules(msgspec.Struct, frozen=True):
+    """How an address may be read: on private networks or not, how long it may stay away, and at its own speed or not."""
+
+    allow_private: bool = False
+    patience_s: float = 60.0
+    realtime: bool = False
+
 
 class PlannedSegment(msgspec.Struct, frozen=True):
     """Frames `[start, end)` of one pass over a source, with the way into them.
 
     A video has its `entry`, a folder the names of its `files`, an image neither. `losses` were seen when the source was
-    planned: packets that are missing from a damaged or truncated file, which therefore have no index.
+    planned: packets that are missing from a damaged or truncated file, which therefore have no index. A part of an address
+    has where to go on with it (`stream`), and until it is committed `end` is only how far it may come.
     """
 
     start: int
@@ -121,6 +156,7 @@ class PlannedSegment(msgspec.Struct, frozen=True):
     entry: SegmentEntry | None = None
     files: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
+    stream: StreamEntry | None = None
 
 
 class SourcePlan(msgspec.Struct, frozen=True):
@@ -129,3 +165,6 @@ class SourcePlan(msgspec.Struct, frozen=True):
     media: MediaInfo
     decode: DecodePlan
     segments: tuple[PlannedSegment, ...]
+
+
+UNMEASURED: Final = SourcePlan(MediaInfo(0, 0, None, None, None, "", ""), DecodePlan(), ())  # of an address before it is read

@@ -111,6 +111,9 @@ Output = Detections | Classification | Text | Keypoints | Mask | Measurements
 _WIDEST: Final = 65535  # cells of a mask, each way
 OUTPUT_TYPES: Final = (Detections, Classification, Text, Keypoints, Mask, Measurements)
 OUTPUT_KINDS: Final = {str(kind.__struct_config__.tag): kind for kind in OUTPUT_TYPES}
+TRACKS: Final = "tracks"  # detections with track ids; what a plugin may need of an earlier stage, beside the kinds above
+LABELLED_KINDS: Final = frozenset({"detections", "classification", "text", "keypoints", "mask"})  # what is found has a label
+RATED_KINDS: Final = LABELLED_KINDS - {"mask"}  # and a confidence
 
 EXAMPLES: Final[dict[str, Output]] = {
     "detections": Detections(
@@ -125,6 +128,22 @@ EXAMPLES: Final[dict[str, Output]] = {
         shapes=(Shape(ShapeKind.LINE, (Point(0.0, 0.5), Point(1.0, 0.5)), "horizon"),),
     ),
 }
+
+
+def found_in(output: Output) -> list[tuple[str, float]]:
+    """Label and confidence of everything found; a mask's labels and measurements are as sure as can be."""
+    if isinstance(output, Detections):
+        return [(item.label, item.confidence) for item in output.detections]
+    if isinstance(output, Classification):
+        return [(item.label, item.confidence) for item in output.classes]
+    if isinstance(output, Text):
+        return [(item.text, item.confidence) for item in output.blocks]
+    if isinstance(output, Keypoints):
+        return [(item.name, item.confidence) for item in output.points]
+    if isinstance(output, Mask):
+        seen = {value for value, run in zip(output.rle[::2], output.rle[1::2], strict=True) if value and run}
+        return [(output.labels[value - 1], 1.0) for value in sorted(seen)]
+    return [(item.name, 1.0) for item in output.measurements]
 
 
 def find_flaw(output: object) -> str | None:

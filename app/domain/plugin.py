@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain.device import DeviceRequest, Target
 from app.domain.errors import AttachFailed
+from app.domain.finding import Finding
 from app.domain.frame import Frame
-from app.domain.output import Output
+from app.domain.output import TRACKS, Output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +75,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class PluginMetadata:
-    """What a plugin declares in plugin.toml, read without importing it. `latency_budget_ms` is per frame."""
+    """What a plugin declares in plugin.toml, read without importing it. `latency_budget_ms` is per frame.
+
+    `needs_outputs` names what it reads of earlier stages: kinds of output, or `tracks` (detections with track ids).
+    """
 
     id: str
     name: str
@@ -89,9 +93,15 @@ class PluginMetadata:
     stateful: bool = False
     needs_pixels: bool = True
     warmup_frames: int | None = None
+    needs_outputs: tuple[str, ...] = ()
     devices: tuple[Target, ...] = (Target.CPU,)
     options: tuple[OptionSpec, ...] = ()
     models: tuple[ModelFile, ...] = ()
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """What other plugins may read of it: its kind of output, and `tracks` where it tracks."""
+        return frozenset({self.output, TRACKS} if Capability.TRACK in self.capabilities else {self.output})
 
     def defaults(self) -> dict[str, Any]:
         """Every option at its default."""
@@ -157,14 +167,14 @@ class FrameOutput:
 
 @dataclass(frozen=True, slots=True)
 class FoundPlugin:
-    """A plugin found on this machine: its metadata, or the reason why it cannot be used."""
+    """A plugin found on this machine: its metadata, or the reason why it cannot be used; and what the rules found."""
 
     id: str
     origin: str
     folder: Path
     metadata: PluginMetadata | None
     reason: str | None = None
-    findings: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
     @property
     def broken(self) -> bool:

@@ -10,19 +10,22 @@ from sqlalchemy.engine import Connection
 
 from app.domain.errors import SightlineError
 from app.domain.job import Job, JobStatus, Wanted
-from app.engine import settle
+from app.engine import settle, turns
 from app.engine.finisher import Finisher
 from app.engine.flights import Flights
 from app.engine.holder import is_dead
-from app.engine.job_run import JobRun, stage_tasks
+from app.engine.job_run import JobRun
 from app.engine.messages import Forget
 from app.engine.process import clock
+from app.engine.stage_tasks import stage_tasks
 from app.engine.station import Station
-from app.store import breakdowns, jobs, segments
+from app.store import breakdowns, follows, jobs, segments
 
 _TICK_S: Final = 0.25
 _REFRESH_S: Final = 1.0
 _INHERIT_S: Final = 10.0
+_STANDS_S: Final = 15.0
+_CURE: Final = "it is tried again by itself, else restart the server: its jobs go on where they are."
 _log = logging.getLogger(__name__)
 
 
@@ -36,9 +39,10 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._refreshed_at = self._inherited_at = float("-inf")
         self._finisher = Finisher(station)
-        self._flights = Flights(station, self._fail, self._woken.set)
+        self._flights = Flights(station, self._fail, self._landed)
         self._ends: set[asyncio.Task[None]] = set()
-        self.trouble: str | None = None  # why the last round could not be done
+        self._trouble: str | None = None  # why the last round could not be done
+        self._looked_at = clock()  # when the last round ended
 
     def wake(self) -> None:
         """Look at the database again soon; may be called from any thread."""
@@ -46,9 +50,12 @@ class Dispatcher:
             self._loop.call_soon_threadsafe(self._rouse)
 
     @property
-    def moved_at(self) -> float | None:
-        """When a worker was last heard to do a frame (seconds of `process.clock`), or None while nothing is in flight."""
-        return self._flights.moved_at if any(run.flights for run in self._runs.values()) else None
+    def trouble(self) -> str | None:
+        """Why no job is moved along, and what to do about it; None while all is well. May be asked on a thread."""
+        stood = clock() - self._looked_at
+        if self._trouble is None and stood > _STANDS_S:
+            return f"The dispatcher has been in one round for {stood:.0f} s, most likely waiting for the database; {_CURE}"
+        return self._trouble
 
     async def run(self) -> None:
         """Work until cancelled; what is in flight then is given back."""
@@ -56,15 +63,17 @@ class Dispatcher:
             while True:
                 try:
                     await self._look_round()
-                    self.trouble = None
+                    self._trouble = None
                 except Exception as error:  # noqa: BLE001  # the dispatcher's edge: whatever it was, the next round is tried
                     _log.exception("The dispatcher could not do its round; trying again.")
-                    self.trouble = f"The dispatcher cannot work: {type(error).__name__}: {error}"
+                    self._trouble = f"The dispatcher cannot work: {type(error).__name__}: {error}; {_CURE}"
+                self._looked_at = clock()
                 with suppress(TimeoutError):  # not wait_for: on Python 3.11 it swallows a cancellation that meets a wake
                     async with asyncio.timeout(_TICK_S):
                         await self._woken.wait()
                 self._woken.clear()
         finally:
+            self._trouble = "The dispatcher has ended: restart the server."
             for end in self._ends:
                 end.cancel()
             await asyncio.gather(*self._ends, return_exceptions=True)
@@ -77,10 +86,17 @@ class Dispatcher:
         if clock() - self._refreshed_at >= _REFRESH_S:
             await self._refresh()
         await self._assign()
+        self._flights.renew_leases(self._runs.values())
         self._tell()
 
     def _rouse(self) -> None:
         self._refreshed_at = float("-inf")
+        self._woken.set()
+
+    def _landed(self) -> None:
+        """Look round soon; at every job anew where one comes down because a person wants it to."""
+        if any(run.job.wanted is not Wanted.RUN for run in self._runs.values()):
+            self._rouse()
         self._woken.set()
 
     def _inherit(self, tx: Connection) -> None:
@@ -95,6 +111,7 @@ class Dispatcher:
         waiting = sum(1 for run in self._runs.values() if run.job.status is JobStatus.QUEUED)
         for run in self._runs.values():
             self._at.teller.aim(run, self._at.executor)
+            self._at.teller.turn_pages(run, clock())
             if run.flights:
                 self._at.teller.metrics(run, clock(), waiting)
 
@@ -122,6 +139,9 @@ class Dispatcher:
         run = JobRun(job, stage_tasks(job, known, self._at.plugins.placed))
         for row in await self._at.read(lambda tx: breakdowns.of_job(tx, job.id)):
             run.learn(row)
+        run.left = await self._at.read(lambda tx: segments.count_left(tx, job.id))
+        run.trail.frames_behind = await self._at.read(lambda tx: follows.frames_behind(tx, job.id))
+        run.trail.waiting = run.trail.waiting or run.trail.frames_behind > 0  # the plugin may have declared it once
         await asyncio.to_thread(self._at.outputs_folder(job.id).mkdir, parents=True, exist_ok=True)
         self._runs[job.id] = run
         return run
@@ -136,6 +156,8 @@ class Dispatcher:
         elif wanted is not Wanted.RUN:
             if wanted is Wanted.CANCEL or not run.serial:
                 self._flights.drop(run)
+            elif run.open_ended:
+                self._flights.hurry(run)
             if not run.flights:
                 await self._settle_wish(run, wanted)
 
@@ -146,22 +168,37 @@ class Dispatcher:
             return
         if wanted is Wanted.CANCEL:
             await self._finisher.cancel(run)
-        elif run.job.status is not JobStatus.PAUSED:
-            await self._at.write(lambda tx: jobs.move(tx, run.job.id, JobStatus.PAUSED))
+        else:
+            await self._at.write(lambda tx: jobs.rest(tx, run.job.id))
         self._let_go(run)
 
     async def _assign(self) -> None:
         launched = True
         while launched:
-            launched = False
-            for run in sorted(self._runs.values(), key=_turn):
-                worker = run.worker_for_next(self._at.executor.load(), time.time())
-                if worker is not None and await self._flights.launch(run, worker):
-                    launched = True
+            launched, awaited = False, False
+            for run in sorted(self._runs.values(), key=turns.place_in_line):
+                if launched := await self._launch(run, ahead=not awaited):
                     break
+                awaited = awaited or turns.waits(run, time.time())
         for run in list(self._runs.values()):
             if run.exhausted and not run.flights and not run.ending and run.job.wanted is Wanted.RUN:
                 self._end(run)
+
+    async def _launch(self, run: JobRun, *, ahead: bool) -> bool:
+        """Send out what a job has to do next, its followers' segments first; False: nothing, or nobody is free for it."""
+        threads = turns.threads(self._runs.values(), self._at.executor.slots, self._at.cores)
+        if run.going and run.trail.waiting:
+            load = self._at.load_for([task for task in run.gpu_stages if task in run.followers])
+            worker = run.trail.worker_for_next(load, [flight.worker for flight in run.trailing()])
+            if worker is not None and await self._flights.launch_followers(run, worker, threads):
+                return True
+        load = self._at.load_for([task for task in run.gpu_stages if task in run.leaders])
+        worker = turns.worker_for_next(run, load, time.time(), ahead=ahead)
+        if worker is None:
+            return False
+        return await self._flights.launch(
+            run, worker, threads, turns.stretch(run, worker, self._at.executor.slots, ahead=ahead)
+        )
 
     def _end(self, run: JobRun, *, stopped: bool = False) -> None:
         run.ending = True
@@ -189,12 +226,8 @@ class Dispatcher:
 
     def _let_go(self, run: JobRun) -> None:
         self._flights.drop(run)
+        run.aftermath.close()
         self._runs.pop(run.job.id, None)
         self._at.teller.forget(run.job.id)
         for worker in self._at.executor.load():
             self._at.executor.order(worker, Forget(run.job.id))
-
-
-def _turn(run: JobRun) -> tuple[int, int, float]:
-    """Whose turn it is: the highest priority first, then who has the fewest segments in flight, then the oldest."""
-    return -run.job.priority, len(run.flights), run.job.created_at.timestamp()

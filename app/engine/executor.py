@@ -5,7 +5,10 @@ from typing import Protocol
 
 from app.domain.errors import WorkerLost
 from app.domain.load import WorkerUsage
-from app.engine.messages import Order, Outcome, Report, Task
+from app.engine.ending import Blame
+from app.engine.messages import Order, Outcome, Report
+from app.engine.salvage import Kept
+from app.engine.tasks import Task
 
 Tell = Callable[[int, Report], None]
 
@@ -33,6 +36,22 @@ class LostWorker(WorkerLost):
     def cause(self) -> str:
         """What ended it, as a clause."""
         return str(self.facts["cause"])
+
+    @property
+    def blame(self) -> Blame:
+        """Whose doing it was."""
+        return Blame(str(self.facts["blame"]))
+
+    @property
+    def detail(self) -> str | None:
+        """What the worker could still say: the stack of each of its threads."""
+        return str(self.facts["detail"] or "") or None
+
+    @property
+    def kept(self) -> Kept | None:
+        """What was finished of the segment."""
+        kept = self.facts["kept"]
+        return kept if isinstance(kept, Kept) else None
 
     @property
     def started(self) -> bool:
@@ -68,6 +87,12 @@ class Executor(Protocol):
 
     def kill(self, worker: int) -> None:
         """End a worker at once; it is replaced."""
+
+    def withdraw(self, worker: int, task_id: int) -> bool:
+        """Take back a task that a worker was told to drop, where it has not begun it; False: it is in hand."""
+
+    def alive(self, worker: int) -> bool:
+        """Say whether a worker can go on with what it holds: it is there, and nobody stopped it."""
 
     def usage(self) -> tuple[WorkerUsage, ...]:
         """What each worker is doing."""

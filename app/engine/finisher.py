@@ -1,20 +1,24 @@
 """Brings jobs to their end: sums up every stage, and moves the job to its last status."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.engine import Connection
 
 from app.domain.job import Job, JobStatus, Wanted, WarningCode
 from app.engine import settle
+from app.engine.ending import TRIES, Blame
 from app.engine.executor import LostWorker
+from app.engine.incidents import Incident
 from app.engine.job_run import JobRun
-from app.engine.messages import FinalizeDone, FinalizeTask, Report, StageTask, TaskFailed
+from app.engine.messages import FinalizeDone, Report, TaskFailed
 from app.engine.process import clock
 from app.engine.station import Station
-from app.store import jobs, segments, warnings
+from app.engine.tasks import FinalizeTask, StageTask
+from app.store import growth, jobs, segments, warnings
 
-_TRIES: Final = 2
+_STOPPED: Final = "it was stopped"
 
 
 class Finisher:
@@ -27,15 +31,19 @@ class Finisher:
     async def finish(self, run: JobRun, *, stopped: bool) -> None:
         """Sum up every stage over its committed outputs and complete the job."""
         job_id = run.job.id
+        self._at.teller.close_album(run)
         await self._at.write(lambda tx: _begin(tx, job_id, stopped=stopped))
         committed = await self._at.read(lambda tx: segments.committed(tx, job_id))
         folder = self._at.outputs_folder(job_id)
         files = tuple(str(folder / segment.outputs_file) for segment in committed if segment.outputs_file)
-        done = [(task, await self._sum_up(run, task, files)) for task in run.stages if task.stage.id not in run.unprepared]
+        done = [
+            (task, await self._sum_up(run, task, files)) for task in run.stages if task.stage.id not in run.aftermath.unprepared
+        ]
         if await self._wanted(job_id) is Wanted.CANCEL:
             await self.cancel(run)
             return
-        await self._end(run, lambda tx: settle.finish(tx, job_id, done))
+        await self._end(run, lambda tx: settle.finish(tx, job_id, done, run.aftermath.told))
+        await asyncio.to_thread(_tidy, folder, frozenset(Path(file).name for file in files))
 
     async def fail(self, run: JobRun, error: str) -> None:
         """End a job that cannot go on; what was committed stays."""
@@ -67,29 +75,39 @@ class Finisher:
         return (await self._at.read(lambda tx: jobs.get(tx, job_id))).wanted
 
     async def _sum_up(self, run: JobRun, task: StageTask, files: tuple[str, ...]) -> FinalizeDone:
-        error, detail = "it was stopped", None
-        for _ in range(_TRIES):
-            if await self._wanted(run.job.id) is Wanted.CANCEL:
-                break
-            worker = await self._free_worker()
+        """Have a stage summed up; a worker that is lost over it is told of where the next try made it good."""
+        incidents: list[Incident] = []
+        while await self._wanted(run.job.id) is not Wanted.CANCEL:
+            worker = await self._free_worker([stage for stage in run.gpu_stages if stage is task])
             self._summing[run.job.id] = worker
             try:
-                order = FinalizeTask(self._at.next_task(), run.job.id, task, files, self._at.cores)
+                order = FinalizeTask(self._at.next_task(), run.job.id, task, files, self._at.cores, self._at.gpu_of(worker))
                 outcome = await self._at.executor.execute(worker, order, _pass_over)
             except LostWorker as lost:
-                error, detail = str(lost), str(lost.facts["detail"] or "") or None
+                if lost.started and lost.blame is not Blame.OURSELVES:
+                    incidents.append(Incident.of(lost, f"the summing up of {task.stage.id}", frame=None, stage=task.stage.id))
+                if sum(incident.blame is lost.blame for incident in incidents) >= TRIES[lost.blame]:
+                    return FinalizeDone(0, None, f"Could not be summed up: {lost.cause}.", lost.detail, 0)
                 continue
             finally:
                 self._summing.pop(run.job.id, None)
+            run.aftermath.tell(incidents)
             if isinstance(outcome, FinalizeDone):
                 return outcome
-            error = outcome.message if isinstance(outcome, TaskFailed) else error
-        return FinalizeDone(0, None, error, detail, 0)
+            return FinalizeDone(0, None, outcome.message if isinstance(outcome, TaskFailed) else _STOPPED, None, 0)
+        return FinalizeDone(0, None, _STOPPED, None, 0)
 
-    async def _free_worker(self) -> int:
-        while not (load := self._at.executor.load()):  # noqa: ASYNC110  # workers come up by themselves and tell nobody here
+    async def _free_worker(self, stages: list[StageTask]) -> int:
+        while not (load := self._at.load_for(stages)):  # noqa: ASYNC110  # workers come up by themselves and tell nobody here
             await asyncio.sleep(0.05)
         return min(load, key=lambda worker: load[worker])
+
+
+def _tidy(folder: Path, files: frozenset[str]) -> None:
+    """Remove rows that claims left behind when their holders died: nothing of them counts."""
+    for path in folder.glob("*.ndjson*"):
+        if path.name not in files:
+            path.unlink(missing_ok=True)
 
 
 def _pass_over(worker: int, report: Report) -> None:
@@ -101,6 +119,7 @@ def _begin(tx: Connection, job_id: str, *, stopped: bool) -> Job:
     if job.status is JobStatus.FINALIZING:
         return job
     if stopped:
+        growth.set_length(tx, job_id, job.frames_done)
         total = "an unknown number of" if job.frames_total is None else str(job.frames_total)
         warnings.warn(
             tx, job_id, code=WarningCode.STOPPED_EARLY, stage=None,

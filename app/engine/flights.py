@@ -2,27 +2,32 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
 from app.domain.job import JobStatus, Segment, Wanted
-from app.engine import settle
+from app.engine import source_news, turns
+from app.engine.briefing import Briefing
 from app.engine.executor import LostWorker
-from app.engine.job_run import Flight, JobRun
-from app.engine.messages import Beat, Drop, Picture, Prepared, Report, SegmentDone, SegmentTask, TaskFailed
+from app.engine.flight import Flight
+from app.engine.job_run import JobRun
+from app.engine.landings import Landings
+from app.engine.messages import Beat, Close, Drop, Followed, Picture, Prepared, Report, SegmentDone, TaskFailed
 from app.engine.mishaps import Mishaps
 from app.engine.process import clock
 from app.engine.station import Station
-from app.store import breakdowns, jobs, segments
+from app.engine.tasks import FollowTask, SegmentTask
+from app.store import breakdowns, follows, jobs, segments, stretches
 
-LEASE_S: Final = 60.0
 _RENEW_S: Final = 5.0
+_RENEWALS: Final = 4  # a lease is renewed at least so often before it would run out
 _MARK_S: Final = 1.0
-_DROP_PATIENCE_S: Final = 0.5
+_DROP_PATIENCE_S: Final = 0.3
+_DRY_S: Final = 1.0  # where no segment could be claimed, nobody asks again sooner, unless one comes back
 _log = logging.getLogger(__name__)
 
 
@@ -34,32 +39,74 @@ class Flights:
 
     def __init__(self, station: Station, fail: Callable[[JobRun, str], Awaitable[None]], landed: Callable[[], None]) -> None:
         self._at, self._fail, self._landed = station, fail, landed
-        self._mishaps = Mishaps(station)
+        self._mishaps, self._briefing, self._landings = Mishaps(station), Briefing(station), Landings(station)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.moved_at = clock()
 
-    async def launch(self, run: JobRun, worker: int) -> bool:
-        """Claim the job's next segment and send it to a worker; False when there was none to claim."""
-        segment = await self._at.write(lambda tx: self._claim(tx, run), ring=False)
-        if segment is None:
+    async def launch(self, run: JobRun, worker: int, threads: int, most: int = 1) -> bool:
+        """Claim the job's next segments, about `most`, and send them to a worker, to be done with so many threads.
+
+        False: there was none to claim.
+        """
+        if run.dry_until > clock():
             return False
-        if segment.start == 0 and segment.term == 1:
-            self._at.ring()  # the job's first claim moved it to running
-        task_id = self._at.next_task()
-        if not run.flights:
-            self.moved_at = clock()
-        flight = run.flights[task_id] = Flight(segment, worker, clock())
-        task = await self._task(run, segment, task_id, worker)
+        claim = partial(stretches.claim, most=most) if most > 1 else _claim_one
+        claimed = await self._at.write(lambda tx: self._claim(tx, run, claim), ring=False)
+        for segment in claimed:
+            task_id, flight = self._take_off(run, Flight(segment, worker, clock()))
+            self._keep(self._fly(run, flight, await self._briefing.segment(run, flight, task_id, threads)))
+        if not claimed:
+            run.dry_until = clock() + _DRY_S
+        return bool(claimed)
+
+    async def launch_followers(self, run: JobRun, worker: int, threads: int) -> bool:
+        """Claim the next segment whose followers are due and send it to a worker; False when there was none to claim."""
+        claimed = await self._at.write(lambda tx: self._claim(tx, run, _claim_followed), ring=False)
+        if not claimed:
+            run.trail.waiting = False
+            return False
+        (segment,) = claimed
+        task_id, flight = self._take_off(run, Flight(segment, worker, clock(), follows=True))
+        task = await self._briefing.followers(run, flight, task_id, threads)
+        if task is None:
+            del run.flights[task_id]
+            run.trail.state_at = None  # nobody goes on before those in hand are committed
+            await self._at.write(lambda tx: segments.release(tx, segment), ring=False)
+            return False
         self._keep(self._fly(run, flight, task))
         return True
 
+    def _take_off(self, run: JobRun, flight: Flight) -> tuple[int, Flight]:
+        if flight.segment.start == 0 and flight.segment.term == 1:
+            self._at.ring()  # the job's first claim moved it to running
+        task_id = self._at.next_task()
+        run.flights[task_id] = flight
+        return task_id, flight
+
     def drop(self, run: JobRun) -> None:
         """Have every segment of a job given back at its next frame, or soon after by force."""
+        run.strip.hurry.set()
         for task_id, flight in run.flights.items():
             if flight.dropped_at is None:
                 flight.dropped_at = clock()
                 self._at.executor.order(flight.worker, Drop(task_id))
                 asyncio.get_running_loop().call_later(_DROP_PATIENCE_S, self._lose_patience, run, task_id)
+
+    def hurry(self, run: JobRun) -> None:
+        """Have the segment of an address handed in at its next frame."""
+        run.strip.hurry.set()
+        for task_id, flight in run.flights.items():
+            if not flight.hurried:
+                flight.hurried = True
+                self._at.executor.order(flight.worker, Close(task_id))
+
+    def renew_leases(self, runs: Iterable[JobRun]) -> None:
+        """Prolong the leases of workers that can go on, in a long frame too; one that hangs is ended by the pool."""
+        every_s = min(_RENEW_S, self._at.lease_s / _RENEWALS)
+        for run in runs:
+            for flight in run.flights.values():
+                if clock() - flight.renewed_at >= every_s and self._at.executor.alive(flight.worker):
+                    flight.renewed_at = clock()
+                    self._keep(self._renew(run, flight))
 
     async def close(self) -> None:
         """Stop listening; what is in flight is given back."""
@@ -70,99 +117,70 @@ class Flights:
 
     def _lose_patience(self, run: JobRun, task_id: int) -> None:
         flight = run.flights.get(task_id)
-        if flight is not None:
+        if flight is not None and not flight.landed and not self._at.executor.withdraw(flight.worker, task_id):
             self._at.executor.kill(flight.worker)
 
-    def _claim(self, tx: Connection, run: JobRun) -> Segment | None:
-        job = jobs.get(tx, run.job.id)
+    def _claim(self, tx: Connection, run: JobRun, claim: Callable[..., list[Segment]]) -> list[Segment]:
+        job = jobs.refreshed(tx, run.job)
         if job.wanted is not Wanted.RUN or job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             run.job = job
-            return None
-        segment = segments.claim(tx, job.id, holder=self._at.holder, lease_s=LEASE_S, now=datetime.now(UTC))
-        if segment is None:
-            run.exhausted = segments.count_open(tx, job.id) == 0
-            return None
+            return []
+        claimed = claim(tx, job.id, holder=self._at.holder, lease_s=self._at.lease_s, now=datetime.now(UTC))
+        if not claimed:
+            run.exhausted = not segments.any_open(tx, job.id)
+            return []
         run.job = jobs.move(tx, job.id, JobStatus.RUNNING) if job.status is JobStatus.QUEUED else job
-        return segment
+        return claimed
 
-    async def _task(self, run: JobRun, segment: Segment, task_id: int, worker: int) -> SegmentTask:
-        job, plan = run.job, run.job.plan
-        assert plan is not None  # noqa: S101  # a job is stored with its plan
-        replay: list[Segment] = []
-        if run.serial:
-            if segment.start and run.state_at != (worker, segment.start):
-                replay = (await self._at.read(lambda tx: segments.states(tx, job.id)))[: segment.index]
-            run.state_at = worker, segment.end
-        slots = self._at.executor.slots
-        return SegmentTask(
-            task_id=task_id, job_id=job.id, segment_index=segment.index, term=segment.term, part=run.part(segment),
-            source=job.source, plan=plan, stages=run.stages,
-            outputs_path=str(self._at.outputs_folder(job.id) / file_name(segment)), serial=run.serial,
-            threads=self._at.cores if run.serial else max(1, self._at.cores // slots),
-            disabled=tuple(run.disabled), skips=tuple(run.skips), replay=tuple(run.part(earlier) for earlier in replay),
-            due_at=run.claimed(segment, time.time()),
-        )  # fmt: skip
+    def _has_room(self, run: JobRun, worker: int) -> bool:
+        return self._at.executor.load().get(worker, 0) < turns.depth(run, self._at.executor.slots, ahead=True)
 
-    async def _fly(self, run: JobRun, flight: Flight, task: SegmentTask) -> None:
-        segment, began = flight.segment, clock()
-        trouble: str | None = None
+    async def _fly(self, run: JobRun, flight: Flight, task: SegmentTask | FollowTask) -> None:
+        segment, trouble = flight.segment, None
         try:
             outcome = await self._at.executor.execute(flight.worker, task, lambda _, report: self._hear(run, flight, report))
             if isinstance(outcome, SegmentDone):
-                run.finished(clock() - began)
-                trouble = await self._commit(run, flight, outcome)
+                run.finished(flight, outcome.loop_us / 1e6)
+                flight.landed = True
+                if not outcome.failures and (run.watched_on is not None or self._has_room(run, flight.worker)):
+                    self._landed()  # another worker is to be watched, or this one given more, before this one is committed
+                trouble = await self._landings.commit(run, flight, outcome)
             else:
-                run.state_at = None
-                await self._at.write(lambda tx: segments.release(tx, segment))
-                if isinstance(outcome, TaskFailed):
+                run.lost_state(flight)
+                run.aftermath.keep(segment, flight.kept)
+                held = await self._at.write(lambda tx: segments.release(tx, segment))
+                if isinstance(outcome, TaskFailed) and held:  # a fenced one may find its rows gone: no failure of the job
                     trouble = await self._mishaps.failed(run, outcome, flight.worker)
         except LostWorker as lost:
             run.lost_worker(flight.worker)
+            run.aftermath.keep(segment, flight.kept, lost.kept)
             await self._at.write(lambda tx: segments.release(tx, segment))
             if flight.dropped_at is None:
-                trouble = await self._mishaps.lost(run, lost)
+                trouble = await self._mishaps.lost(run, lost, flight)
         finally:
             run.flights.pop(task.task_id, None)
+            run.look_again()
         if trouble and not run.ending:
             await self._fail(run, trouble)
         self._landed()
-
-    async def _commit(self, run: JobRun, flight: Flight, done: SegmentDone) -> str | None:
-        segment, name = flight.segment, file_name(flight.segment)
-        settled = await self._at.write(lambda tx: settle.commit_segment(tx, run.stages, segment, done, name))
-        if settled is None:
-            await self._discard(run, segment, name)
-            return None
-        self.moved_at = clock()
-        run.beat(flight, Beat(done.task_id, done.frames, done.tallies), clock())
-        flight.frames = 0  # counted in the job now
-        run.job, run.exhausted = settled.job, settled.open_segments == 0
-        for row in settled.rows:
-            run.learn(row)
-        self._at.teller.progress(run, clock())
-        return "No stage is left to run: each was disabled after too many failures." if run.out_of_stages() else None
-
-    async def _discard(self, run: JobRun, segment: Segment, name: str) -> None:
-        """Remove rows that do not count; a commit that was asked for twice has them already, and then they stay."""
-        known = await self._at.read(lambda tx: segments.committed(tx, run.job.id, segment.start, segment.end))
-        if all(committed.outputs_file != name for committed in known):
-            (self._at.outputs_folder(run.job.id) / name).unlink(missing_ok=True)
 
     def _hear(self, run: JobRun, flight: Flight, report: Report) -> None:
         if isinstance(report, Picture):
             self._at.teller.picture(run, flight.worker, report)
         elif isinstance(report, Beat):
-            self.moved_at = clock()
             run.beat(flight, report, clock())
             self._at.teller.progress(run, clock())
+            self._keep(self._landings.note_health(run))
             if clock() - run.marked_at >= _MARK_S and (run.told_percent or 0) > run.job.progress_told:
                 run.marked_at = clock()
                 self._keep(self._mark(run))
-            if clock() - flight.renewed_at >= _RENEW_S:
-                flight.renewed_at = clock()
-                self._keep(self._renew(run, flight))
+        elif isinstance(report, Followed):
+            run.album.complete(report)
+        elif isinstance(report, source_news.Told):
+            self._keep(source_news.keep(self._at, run, report))
         elif isinstance(report, Prepared):
-            run.prepared_on.add(flight.worker)
+            run.prepared_on |= set() if flight.follows else {flight.worker}
+            run.decided(report.stage, report.decision)
             self._keep(self._decide(run, flight.worker, report))
 
     async def _decide(self, run: JobRun, worker: int, report: Prepared) -> None:
@@ -174,7 +192,7 @@ class Flights:
 
     async def _renew(self, run: JobRun, flight: Flight) -> None:
         now = datetime.now(UTC)
-        if await self._at.write(lambda tx: segments.renew(tx, flight.segment, LEASE_S, now), ring=False) is None:
+        if await self._at.write(lambda tx: segments.renew(tx, flight.segment, self._at.lease_s, now), ring=False) is None:
             self.drop(run)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
@@ -189,6 +207,11 @@ class Flights:
             self._landed()
 
 
-def file_name(segment: Segment) -> str:
-    """Name of the outputs file of one claim of a segment: a fenced holder can never overwrite another's."""
-    return f"{segment.index:08d}-{segment.term}.ndjson"
+def _claim_one(tx: Connection, job_id: str, **terms: Any) -> list[Segment]:
+    segment = segments.claim(tx, job_id, **terms)
+    return [] if segment is None else [segment]
+
+
+def _claim_followed(tx: Connection, job_id: str, **terms: Any) -> list[Segment]:
+    segment = follows.claim(tx, job_id, **terms)
+    return [] if segment is None else [segment]

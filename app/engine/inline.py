@@ -5,8 +5,11 @@ from collections import deque
 
 from app.domain.load import WorkerUsage
 from app.engine.executor import Tell
-from app.engine.messages import Drop, FinalizeTask, Order, Outcome, Report, SegmentTask, Task
+from app.engine.ledger import Ledger
+from app.engine.messages import Drop, Order, Outcome, Report, TaskFailed
 from app.engine.recorder import Recorder
+from app.engine.tasks import Task
+from app.engine.trouble import describe
 from app.engine.work import Workbench
 
 
@@ -16,7 +19,7 @@ class InlineExecutor:
     def __init__(self) -> None:
         self._orders: deque[Order] = deque()
         self._recorder = Recorder.private()
-        self._bench = Workbench(self._recorder, self._report, self._poll)
+        self._bench = Workbench(self._recorder, Ledger.private(), self._report, self._poll)
         self._turn = asyncio.Lock()
         self._held: list[Task] = []
         self._tell: Tell | None = None
@@ -50,6 +53,8 @@ class InlineExecutor:
                 self._tell = tell
                 self._poll()
                 return await asyncio.to_thread(self._bench.carry_out, task)
+        except MemoryError as error:  # here no process can end in its stead
+            return TaskFailed(task.task_id, "source", None, describe(error), None)
         finally:
             self._held.remove(task)
 
@@ -62,6 +67,14 @@ class InlineExecutor:
         for task in self._held:
             self._orders.append(_drop(task))
 
+    def withdraw(self, worker: int, task_id: int) -> bool:
+        """Every task is taken for being in hand: one thread does them, and looks up soon enough."""
+        return False
+
+    def alive(self, worker: int) -> bool:
+        """This process answers, so it lives."""
+        return True
+
     def usage(self) -> tuple[WorkerUsage, ...]:
         """What the one worker is doing; its memory is this process's."""
         job_id = self._held[0].job_id if self._held else None
@@ -70,7 +83,7 @@ class InlineExecutor:
     def _poll(self) -> None:
         while self._orders:
             order = self._orders.popleft()
-            if not isinstance(order, SegmentTask | FinalizeTask):
+            if not isinstance(order, Task):
                 self._bench.obey(order)
 
     def _report(self, report: Report, droppable: bool) -> None:

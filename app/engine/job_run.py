@@ -1,36 +1,24 @@
 """A job being run, as the dispatcher holds it: what is in flight, what was learnt, what to tell."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
 
-import msgspec
-
+from app.domain.device import DeviceDecision
 from app.domain.health import Health
 from app.domain.insight import Metrics, Progress
 from app.domain.job import Job, Pace, Segment, StageBreakdown, Wanted
 from app.domain.load import LatencyMs, StageMetrics
-from app.domain.plugin import PluginMetadata
+from app.domain.media import UNMEASURED, SourceKind, SourcePlan
 from app.domain.timing import Histogram
-from app.engine.messages import Beat, Pass, StageTask
+from app.engine.aftermath import Aftermath
+from app.engine.album import Album
+from app.engine.checkup import Checkup
+from app.engine.flight import Flight, Strip
+from app.engine.gpus import ON_CUDA
+from app.engine.messages import Beat
 from app.engine.speed import Speed, gathered_since, histograms
-
-_SHORT_SEGMENT_S: Final = 1.0  # below this a worker is given its next segment before it has done the last
-
-
-@dataclass(slots=True)
-class Flight:
-    """A segment in the hands of a worker."""
-
-    segment: Segment
-    worker: int
-    renewed_at: float
-    frames: int = 0
-    rows: dict[str, Histogram] = field(default_factory=dict)
-    dropped_at: float | None = None
+from app.engine.tasks import Pass, StageTask
+from app.engine.trail import Trail
 
 
 class JobRun:
@@ -39,45 +27,59 @@ class JobRun:
     def __init__(self, job: Job, stages: tuple[StageTask, ...]) -> None:
         self.job = job
         self.stages = stages
-        self.serial = any(stage.stateful for stage in stages)
+        self.trail = Trail(stages)
+        self.album = Album()
+        self.open_ended = job.source.kind is SourceKind.STREAM
+        self.serial = self.open_ended or any(stage.stateful for stage in self.leaders)  # one worker does it, in order
         self.flights: dict[int, Flight] = {}
+        self.strip = Strip()
         self.disabled: set[str] = set()
-        self.unprepared: set[str] = set()  # disabled ones that never came up: there is nothing to sum up
-        self.skips: list[tuple[int, str, str, str]] = []
-        self.strikes: Counter[tuple[int, str]] = Counter()
+        self.aftermath = Aftermath()
+        self.checkup = Checkup(stages)
         self.health: dict[str, Health] = {}
         self.over_budget: Counter[str] = Counter()
         self.soft_failures: Counter[str] = Counter()
         self.prepared_on: set[int] = set()
+        self.on_gpu: dict[str, bool] = {}  # stages whose device is decided: whether any worker runs them on a GPU
         self.state_at: tuple[int, int] | None = None  # (worker, next frame) of a serial job
         self.watched_on: int | None = None
         self.last_overlay = -1
+        self.pictured_ns = 0  # when a picture last came
         self.told_progress = 0
         self.marked_at = 0.0  # when the progress told was last stored
         self.exhausted = False  # no segment is left to claim
+        self.left = 1  # segments whose leaders are still to run, those in flight counted
+        self.dry_until = 0.0  # second of the clock until which none need be asked for
         self.ending = False
         self.speed = Speed()
-        self._segment_s: float | None = None
+        self.segment_s: float | None = None  # how long the last one took
+        self.measured: SourcePlan | None = None  # of an address that was opened
         self._origin: float | None = None  # wall-clock second at which a paced job's frame 0 was due
         self._next_due_s = 0.0
 
-    def depth(self) -> int:
-        """How many segments one worker may hold."""
-        return 2 if self._segment_s is not None and self._segment_s < _SHORT_SEGMENT_S else 1
+    @property
+    def plan(self) -> SourcePlan:
+        """The plan of the source; that of an address says nothing before its first frame came."""
+        return self.measured or self.job.plan or UNMEASURED
 
-    def worker_for_next(self, load: dict[int, int], now: float) -> int | None:
-        """The worker that should do the next segment, or None while none should. `now`: wall-clock seconds."""
-        if self.job.wanted is not Wanted.RUN or self.exhausted or self.ending:
-            return None
-        holding = {flight.worker for flight in self.flights.values()}
-        free = {worker: held for worker, held in load.items() if held < self.depth()}
-        in_step = self.serial or (self._origin is not None and self._origin + self._next_due_s > now)
-        if in_step and holding:
-            free = {worker: held for worker, held in free.items() if worker in holding}
-        elif self.serial and self.state_at is not None and self.state_at[0] in load:
-            free = {worker: held for worker, held in free.items() if worker == self.state_at[0]}
-        order = sorted(free, key=lambda worker: (free[worker], worker not in self.prepared_on, worker))
-        return order[0] if order else None
+    @property
+    def leaders(self) -> tuple[StageTask, ...]:
+        """The stages that run on the frames themselves."""
+        return tuple(task for task in self.stages if task.stage.id not in self.trail.stages)
+
+    @property
+    def followers(self) -> tuple[StageTask, ...]:
+        """The stages that go over the leaders' outputs."""
+        return tuple(task for task in self.stages if task.stage.id in self.trail.stages)
+
+    @property
+    def going(self) -> bool:
+        """Say whether there may be something to be done now."""
+        return self.job.wanted is Wanted.RUN and not self.exhausted and not self.ending
+
+    def in_step(self, now: float) -> bool:
+        """Say whether one worker must do what comes next: in order, or since it is not due yet. `now`: wall-clock seconds."""
+        return self.serial or (self._origin is not None and self._origin + self._next_due_s > now)
 
     def claimed(self, segment: Segment, now: float) -> float | None:
         """Note a claimed segment; give the wall-clock second at which frame 0 is due, for a paced job."""
@@ -95,7 +97,8 @@ class JobRun:
     def part(self, segment: Segment) -> Pass:
         """A segment as the worker needs it: its place in a pass, and where that pass begins."""
         seconds = self.job.media.duration_s if self.job.media and self.job.media.duration_s else 0.0
-        return Pass(segment.planned, segment.start - segment.planned.start, segment.pass_number * seconds)
+        offset = segment.start - segment.planned.start
+        return Pass(segment.planned, offset, segment.pass_number * seconds, self.aftermath.cut_short.get(segment.index))
 
     def restart_clock(self) -> None:
         """Let a paced job that stood still go on from where it is."""
@@ -104,35 +107,78 @@ class JobRun:
     def beat(self, flight: Flight, beat: Beat, now: float) -> None:
         """Take in a worker's beat."""
         rows = histograms(beat.tallies)
-        self.speed.add(now, beat.frames - flight.frames, gathered_since(rows, flight.rows))
+        frames = 0 if flight.follows else beat.frames - flight.frames  # a frame that is followed was counted before
+        self.speed.add(now, frames, gathered_since(rows, flight.rows))
         flight.frames, flight.rows = beat.frames, rows
+        flight.counts = self.checkup.take_in(beat.tallies, flight.counts)
 
     def learn(self, row: StageBreakdown) -> None:
         """Take over what the stored breakdown says of a stage."""
         if row.plugin is not None:
-            self.health[row.stage] = row.health
+            self.health.setdefault(row.stage, row.health)
             self.over_budget[row.stage] = row.over_budget
             self.soft_failures[row.stage] = row.soft_failures
             if row.disabled:
                 self.disabled.add(row.stage)
+                self.health[row.stage] = row.health
 
     def out_of_stages(self) -> bool:
         """Say whether every stage is disabled."""
         return all(task.stage.id in self.disabled for task in self.stages)
 
+    def decided(self, stage: str, decision: DeviceDecision) -> None:
+        """Note where a worker runs a stage."""
+        self.on_gpu[stage] = self.on_gpu.get(stage, False) or decision.used in ON_CUDA
+
+    @property
+    def gpu_stages(self) -> tuple[StageTask, ...]:
+        """Stages that are not known to stay off the GPUs."""
+        running = (task for task in self.stages if task.stage.id not in self.disabled)
+        return tuple(task for task in running if self.on_gpu.get(task.stage.id, True))
+
     def lost_worker(self, worker: int) -> None:
         """Forget what a worker held that is gone."""
         self.state_at = None
+        self.trail.lost_worker(worker)
         self.prepared_on.discard(worker)
         self.watched_on = None if self.watched_on == worker else self.watched_on
 
-    def finished(self, seconds: float) -> None:
+    def lost_state(self, flight: Flight) -> None:
+        """Forget the state behind a segment that was not done."""
+        if flight.follows:
+            self.trail.state_at = None
+        else:
+            self.state_at = None
+
+    def look_again(self) -> None:
+        """Have segments claimed again: one may have come back, or have come in for its followers."""
+        self.dry_until = 0.0
+        self.trail.waiting = bool(self.trail.stages or self.trail.frames_behind)
+
+    def finished(self, flight: Flight, seconds: float) -> None:
         """Note how long a segment took."""
-        self._segment_s = seconds
+        if flight.follows:
+            self.trail.took(seconds)
+        else:
+            self.segment_s = seconds
+
+    def leading(self) -> list[Flight]:
+        """Flights on the frames themselves."""
+        return [flight for flight in self.flights.values() if not flight.follows]
+
+    def trailing(self) -> list[Flight]:
+        """Flights of the followers."""
+        return [flight for flight in self.flights.values() if flight.follows]
+
+    def in_hand(self) -> list[Flight]:
+        """Flights that workers are not done with."""
+        return [flight for flight in self.flights.values() if not flight.landed]
 
     def earliest(self) -> Flight | None:
-        """The flight nearest to the start: the one whose frames are shown."""
-        return min(self.flights.values(), key=lambda flight: flight.segment.start, default=None)
+        """The flight nearest to the start that a worker is not done with: the one whose frames are shown."""
+        return min(
+            (flight for flight in self.in_hand() if not flight.follows), key=lambda flight: flight.segment.start, default=None
+        )
 
     @property
     def told_percent(self) -> int | None:
@@ -143,9 +189,11 @@ class JobRun:
         return min(99, max(self.job.progress_told, self.told_progress * 100 // total if total else 0))
 
     def progress(self, *, full: bool = False) -> Progress:
-        """How far the job is; never less than what was told before."""
+        """How far the job is; never less than what was told before. A frame still to be followed counts for half."""
         job, total = self.job, self.job.frames_total
-        flying = sum(min(flight.frames, flight.segment.end - flight.segment.start) for flight in self.flights.values())
+        flying = sum(flight.handled for flight in self.leading())
+        if self.trail.stages:
+            flying = (flying + self.trail.frames_behind) // 2
         handled = max(self.told_progress, job.frames_done + flying)
         handled = handled if total is None else min(handled, total)
         self.told_progress = handled
@@ -181,26 +229,3 @@ class JobRun:
             at=datetime.now(UTC), job_id=self.job.id, fps=fps, latency_ms=latency, stages=tuple(stages),
             workers=workers, queue_depth=queue_depth,
         )  # fmt: skip
-
-
-def stage_tasks(
-    job: Job,
-    metadata: dict[str, tuple[PluginMetadata, Path]],
-    placed: Callable[[str, Mapping[str, Any]], Mapping[str, Any]],
-) -> tuple[StageTask, ...]:
-    """What a worker needs to run a job's stages.
-
-    `metadata` gives each plugin's declaration and folder by id, `placed` puts the paths of model files into its options.
-    """
-    tasks = []
-    for stage in job.pipeline.stages:
-        declared, folder = metadata[stage.plugin]
-        tasks.append(
-            StageTask(
-                stage=msgspec.structs.replace(stage, options=dict(placed(stage.plugin, stage.options))),
-                version=declared.version, folder=str(folder), entry=declared.entry, output=declared.output,
-                device=stage.device or job.device_requested, strict_device=job.strict_device,
-                budget_ms=declared.latency_budget_ms, stateful=declared.stateful, targets=tuple(declared.devices),
-            )
-        )  # fmt: skip
-    return tuple(tasks)

@@ -6,89 +6,29 @@ from typing import Final
 import msgspec
 
 from app.domain.device import DeviceDecision
-from app.domain.media import Loss, PlannedSegment, SourcePlan, SourceRef
-from app.domain.pipeline import Stage
+from app.domain.media import Loss, MediaInfo, StreamEntry
+from app.engine.tasks import Task
 
 _LENGTH: Final = struct.Struct("<I")
 
 
-class StageTask(msgspec.Struct, frozen=True):
-    """A stage with all that a worker needs to run it; `folder` and `entry` say where the plugin's code lies."""
-
-    stage: Stage
-    version: str
-    folder: str
-    entry: str
-    output: str
-    device: str
-    strict_device: bool
-    budget_ms: float
-    stateful: bool
-    targets: tuple[str, ...] = ()
-
-
-class Pass(msgspec.Struct, frozen=True):
-    """A planned segment within one pass over a source; its frames count on from `offset`, its seconds from `t_offset_s`."""
-
-    planned: PlannedSegment
-    offset: int
-    t_offset_s: float = 0.0
-
-    @property
-    def start(self) -> int:
-        """Index of the first frame, within the job."""
-        return self.offset + self.planned.start
-
-    @property
-    def end(self) -> int:
-        """Index behind the last frame, within the job."""
-        return self.offset + self.planned.end
-
-
-class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
-    """Do one segment: decode it, run the stages, write its rows to `outputs_path`.
-
-    `replay` are the passes a stateful stage must see again first, their outputs discarded. `due_at` is the wall-clock
-    second at which frame 0 of a paced job was due. `skips` names (frame, stage id, code, message) to be stepped over.
-    """
-
-    task_id: int
-    job_id: str
-    segment_index: int
-    term: int
-    part: Pass
-    source: SourceRef
-    plan: SourcePlan
-    stages: tuple[StageTask, ...]
-    outputs_path: str
-    serial: bool
-    threads: int
-    disabled: tuple[str, ...] = ()
-    skips: tuple[tuple[int, str, str, str], ...] = ()
-    replay: tuple[Pass, ...] = ()
-    due_at: float | None = None
-
-
-class FinalizeTask(msgspec.Struct, frozen=True, tag="finalize"):
-    """Sum up one stage over its committed outputs, read in frame order from `files`."""
-
-    task_id: int
-    job_id: str
-    stage: StageTask
-    files: tuple[str, ...]
-    threads: int
-
-
 class Watch(msgspec.Struct, frozen=True, tag="watch"):
-    """Send a picture of a job's frames every `interval_s` seconds; 0 sends none."""
+    """Send a picture of a job's frames every `interval_s` seconds, the first not before `begin_ns`; 0 sends none."""
 
     job_id: str
     interval_s: float
     width: int = 640
+    begin_ns: int = 0  # of the clock that all processes of a machine share
 
 
 class Drop(msgspec.Struct, frozen=True, tag="drop"):
     """Stop a task at its next frame."""
+
+    task_id: int
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """End the segment of an address at its next frame, and hand in what is done of it."""
 
     task_id: int
 
@@ -164,6 +104,39 @@ class Picture(msgspec.Struct, frozen=True, tag="picture"):
     decoded_ns: int
 
 
+class Followed(msgspec.Struct, frozen=True, tag="followed"):
+    """What every stage found on a frame that was pictured, now that the followers have been there; `outputs` is JSON."""
+
+    task_id: int
+    frame_index: int
+    outputs: bytes
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The first frame came from an address: its measured facts, and a small JPEG of that frame."""
+
+    task_id: int
+    media: MediaInfo
+    jpeg: bytes
+
+
+class Noticed(msgspec.Struct, frozen=True, tag="noticed"):
+    """Something happened to an address before a frame: a warning's code and message."""
+
+    task_id: int
+    code: str
+    message: str
+    frame_index: int
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far a segment of an address came: up to frame `end`, and whether that is the source's end, else where to go on."""
+
+    end: int
+    last: bool
+    then: StreamEntry
+
+
 class SegmentDone(msgspec.Struct, frozen=True, tag="segment_done"):
     """A segment's rows lie in its outputs file; nothing of it counts before the commit."""
 
@@ -174,6 +147,7 @@ class SegmentDone(msgspec.Struct, frozen=True, tag="segment_done"):
     losses: tuple[Loss, ...]
     disabled: tuple[str, ...]
     loop_us: int
+    reach: Reach | None = None
 
 
 class FinalizeDone(msgspec.Struct, frozen=True, tag="finalize_done"):
@@ -187,7 +161,10 @@ class FinalizeDone(msgspec.Struct, frozen=True, tag="finalize_done"):
 
 
 class TaskFailed(msgspec.Struct, frozen=True, tag="task_failed"):
-    """A task could not be done: `code` is `prepare`, `device`, `policy`, `source` or `state`; `stage` where one is to blame."""
+    """A task could not be done, of `stage` where it is one's fault.
+
+    `code` is `prepare`, `device`, `policy`, `source`, `disk`, `state` or `stream`.
+    """
 
     task_id: int
     code: str
@@ -202,9 +179,8 @@ class Dropped(msgspec.Struct, frozen=True, tag="dropped"):
     task_id: int
 
 
-Task = SegmentTask | FinalizeTask
-Order = SegmentTask | FinalizeTask | Watch | Drop | Forget
-Report = Ready | Prepared | Beat | Picture | SegmentDone | FinalizeDone | TaskFailed | Dropped
+Order = Task | Watch | Drop | Close | Forget
+Report = Ready | Prepared | Beat | Picture | Followed | Opened | Noticed | SegmentDone | FinalizeDone | TaskFailed | Dropped
 Outcome = SegmentDone | FinalizeDone | TaskFailed | Dropped
 
 _encoder = msgspec.msgpack.Encoder()

@@ -23,9 +23,10 @@ class PrintedLog:
         folder = self._outputs_folder(job_id)
         path = folder / LOG_NAME
         try:
-            size = path.stat().st_size if path.exists() else 0
-            if size < _MOST_BYTES and folder.is_dir():
-                with path.open("a", encoding="utf-8") as log:
-                    log.write(text if size + len(text) < _MOST_BYTES else _FULL)
+            room = _MOST_BYTES - (path.stat().st_size if path.exists() else 0)
+            if room > 0 and folder.is_dir():
+                data = text.encode("utf-8", "replace")
+                with path.open("ab") as log:
+                    log.write(data if len(data) < room else data[:room] + _FULL.encode())
         except OSError as error:  # a full disk must not stop the job
             self._stray(f"The log of job {job_id} could not be written: {error}\n")

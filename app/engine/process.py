@@ -4,20 +4,18 @@ import asyncio
 import logging
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-import app
+from app.engine.ending import ASK_WHERE, STOPPED, Blame, Ending, ending_of
 from app.engine.executor import LostWorker, Tell
-from app.engine.held import Held
+from app.engine.held import Held, WorkerLimits
+from app.engine.ledger import Entries
+from app.engine.memory import kills_for_memory, limit, memory_of
 from app.engine.messages import (
     HEADER_BYTES,
     Dropped,
@@ -27,16 +25,20 @@ from app.engine.messages import (
     Ready,
     Report,
     SegmentDone,
-    Task,
     TaskFailed,
     body_length,
     decode_report,
     pack,
 )
-from app.engine.recorder import IDLE, Position, Recorder
+from app.engine.recorder import IDLE, Position
+from app.engine.salvage import Kept, salvage
+from app.engine.spawn import spawn
+from app.engine.tasks import SegmentTask, Task
 
 _DRAIN_S: Final = 0.1
-_FAULT_CHARACTERS: Final = 4000
+_LAST_WORDS_S: Final = 0.1
+_FAULT_BYTES: Final = 4000
+_LOG_BYTES: Final = 1 << 16
 _log = logging.getLogger(__name__)
 Printed = Callable[[str | None, str], None]
 
@@ -44,32 +46,24 @@ Printed = Callable[[str | None, str], None]
 class WorkerProcess:
     """A child process that carries out tasks, in the order they are given."""
 
-    def __init__(self, number: int, memory_mb: int, printed: Printed, changed: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(self, number: int, limits: WorkerLimits, printed: Printed, changed: Callable[["WorkerProcess"], None]) -> None:
         self.number = number
         self.ready = False
         self.held: list[Held] = []
-        self._printed, self._changed = printed, changed
-        self._killed_for: tuple[str, str] | None = None
+        self._limits, self._printed, self._changed = limits, printed, changed
+        self._unprinted = b""
+        self._ended_for: Ending | None = None
+        self._condemned_at: Position | None = None
         self._seen: tuple[Position, float] | None = None
+        self._starved = kills_for_memory()
         self._buried = asyncio.Event()
-        self._start(memory_mb)
+        self._start(limits.memory_mb)
 
     def _start(self, memory_mb: int) -> None:
-        ours, theirs = socket.socketpair()
-        self._recorder, recorder_fd = Recorder.create()
-        self._fault_fd = os.memfd_create("sightline-fault", os.MFD_CLOEXEC)
-        self._log_fd, log_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(log_end, True)
-        descriptors = (theirs.fileno(), recorder_fd, self._fault_fd)
-        command = [sys.executable, "-m", "app.engine.worker", *map(str, descriptors), str(memory_mb)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log_end, stderr=log_end, pass_fds=descriptors, env=_environment()
-        )
-        for descriptor in (recorder_fd, log_end):
-            os.close(descriptor)
-        theirs.close()
-        ours.setblocking(False)
-        self._socket = ours
+        child = spawn(memory_mb)
+        self._process, self._socket = child.process, child.socket
+        self._recorder, self._ledger = child.recorder, child.ledger
+        self._log_fd, self._fault_fd = child.log_fd, child.fault_fd
         self._pidfd = os.pidfd_open(self._process.pid)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._pidfd, self._died)
@@ -84,7 +78,7 @@ class WorkerProcess:
     @property
     def job_id(self) -> str | None:
         """Job of the task in hand."""
-        return self.held[0].task.job_id if self.held else None
+        return self._in_hand(self._recorder.read()).task.job_id if self.held else None
 
     async def execute(self, task: Task, tell: Tell) -> Outcome:
         """Give the worker a task and wait for its outcome."""
@@ -98,24 +92,46 @@ class WorkerProcess:
         with suppress(OSError, RuntimeError):
             self._writer.write(pack(order))
 
-    def kill(self, code: str = "crash", cause: str = "it was stopped") -> None:
+    def kill(self, ending: Ending = STOPPED) -> None:
         """End the process at once, noting why."""
-        self._killed_for = self._killed_for or (code, cause)
+        self._ended_for = self._ended_for or ending
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
 
+    def withdraw(self, task_id: int) -> bool:
+        """Take back a task that the worker was told to drop, where it has not begun it; it passes over it later."""
+        held = next((held for held in self.held if held.task.task_id == task_id), None)
+        if held is None or held is self._in_hand(self._recorder.read()):
+            return False
+        self.held.remove(held)
+        if not held.future.done():
+            held.future.set_result(Dropped(task_id))
+        return True
+
     def look_after(self, now: float) -> None:
-        """Kill a worker that stays in one place for longer than that place may take."""
-        position = self._recorder.read()
-        if not self.held or position.place == IDLE:
+        """End a worker that stays in one place for longer than that place may take, or takes more memory than it may."""
+        if self._ended_for is not None:
+            return
+        self._starved, position = kills_for_memory(), self._recorder.read()
+        used = memory_of(self.pid)
+        if self._limits.memory_mb and used > self._limits.memory_mb * 1_000_000:
+            cause = f"it used {used // 1_000_000} MB{limit(self._limits.memory_mb)}"
+            self._condemn(Ending("memory", cause, Blame.PLACE), position)
+        elif not self.held:
             self._seen = None
         elif self._seen is None or self._seen[0] != position:
             self._seen = position, now
         else:
-            held = self._in_hand(position)
-            patience = held.patience(position)
-            if now - self._seen[1] > patience:
-                self.kill("timeout", f"it took longer than {patience:g} s")
+            patience = self._in_hand(position).patience(position, self._limits)
+            if now - self._seen[1] > patience.seconds:
+                self._condemn(Ending("timeout", patience.cause, Blame.PLACE), position)
+
+    def _condemn(self, ending: Ending, position: Position) -> None:
+        """End the process for what it does where it is, once it has said on which line of which plugin that is."""
+        self._ended_for, self._condemned_at = ending, position
+        with suppress(ProcessLookupError):
+            self._process.send_signal(ASK_WHERE)
+        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.kill)
 
     def _in_hand(self, position: Position) -> Held:
         return next((held for held in self.held if held.task.task_id == position.task_id), self.held[0])
@@ -129,7 +145,7 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # it ended; what follows is told by its death
         except (msgspec.DecodeError, ValueError) as error:
-            self.kill("crash", f"it sent what cannot be read ({error})")
+            self.kill(Ending("crash", f"it sent what cannot be read ({error})", Blame.PLACE))
 
     def _take(self, report: Report) -> None:
         if isinstance(report, Ready):
@@ -140,6 +156,7 @@ class WorkerProcess:
         if held is None:
             return
         if isinstance(report, SegmentDone | FinalizeDone | TaskFailed | Dropped):
+            self._read_log(to_the_end=True)  # what a task printed is its job's, and is there when the job has ended
             self.held.remove(held)
             if not held.future.done():
                 held.future.set_result(report)
@@ -149,13 +166,18 @@ class WorkerProcess:
             except Exception:  # noqa: BLE001  # the dispatcher's edge: what cannot be told must not stop the listening
                 _log.exception("What worker %s told could not be passed on.", self.number)
 
-    def _read_log(self) -> None:
+    def _read_log(self, *, to_the_end: bool = False) -> None:
+        """Pass on what was printed, whole lines at a time: several workers may print into one log."""
         with suppress(BlockingIOError):
-            data = os.read(self._log_fd, 1 << 16)
-            if data:
-                self._printed(self.job_id, data.decode("utf-8", "replace"))
-            else:
+            data = os.read(self._log_fd, _LOG_BYTES)
+            if not data:
                 asyncio.get_running_loop().remove_reader(self._log_fd)
+            self._unprinted += data
+        whole = to_the_end or len(self._unprinted) > _LOG_BYTES
+        cut = len(self._unprinted) if whole else self._unprinted.rfind(b"\n") + 1
+        if cut:
+            self._printed(self.job_id, self._unprinted[:cut].decode("utf-8", "replace"))
+            self._unprinted = self._unprinted[cut:]
 
     def _died(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -166,15 +188,19 @@ class WorkerProcess:
         self._reading.cancel()
         self.ready = False
         status = self._process.wait()
-        self._read_log()
-        position = self._recorder.read()
-        code, cause = self._killed_for or _cause(status)
-        fault = os.pread(self._fault_fd, _FAULT_CHARACTERS, 0).decode("utf-8", "replace")
+        self._read_log(to_the_end=True)
+        position, entries = self._recorder.read(), self._ledger.read()
+        ending = self._ended_for or ending_of(
+            status, memory_mb=self._limits.memory_mb, starved=kills_for_memory() > self._starved
+        )
+        if self._condemned_at not in (None, position):  # it had gone on by itself meanwhile: where it is now is not to blame
+            ending = STOPPED
         for held in self.held:
             started = held.task.task_id == position.task_id and position.place != IDLE
+            kept = await self._salvage(entries, held.task) if started else None
             lost = LostWorker(
-                worker=self.number, frame_index=position.frame, stage=position.stage_name(held.stages), cause=cause,
-                code=code, started=started, detail=fault,
+                worker=self.number, frame_index=position.frame, stage=position.stage_name(held.stages), cause=ending.cause,
+                code=ending.code, blame=ending.blame, started=started, detail=self._last_words(), kept=kept,
             )  # fmt: skip
             if not held.future.done():
                 held.future.set_exception(lost)
@@ -182,6 +208,20 @@ class WorkerProcess:
         self._close()
         self._buried.set()
         self._changed(self)
+
+    async def _salvage(self, entries: Entries, task: Task) -> Kept | None:
+        if not isinstance(task, SegmentTask):
+            return None
+        try:
+            return await asyncio.to_thread(salvage, entries, task)
+        except Exception:  # noqa: BLE001  # the dispatcher's edge: whatever it left behind, the segment can be done again
+            _log.exception("What worker %s had finished could not be kept; the segment is done again.", self.number)
+            return None
+
+    def _last_words(self) -> str:
+        """What faulthandler wrote: the stack of each thread, the main one's last."""
+        size = os.fstat(self._fault_fd).st_size
+        return os.pread(self._fault_fd, _FAULT_BYTES, max(0, size - _FAULT_BYTES)).decode("utf-8", "replace")
 
     def _close(self) -> None:
         loop = asyncio.get_running_loop()
@@ -192,6 +232,7 @@ class WorkerProcess:
         for descriptor in (self._pidfd, self._log_fd, self._fault_fd):
             os.close(descriptor)
         self._recorder.close()
+        self._ledger.close()
 
     @property
     def gone(self) -> bool:
@@ -202,27 +243,6 @@ class WorkerProcess:
         """End the process and wait until it is read out."""
         self.kill()
         await self._buried.wait()
-
-
-def _cause(status: int) -> tuple[str, str]:
-    if status >= 0:
-        return "crash", f"the process ended itself with exit code {status}"
-    name = signal.Signals(-status).name
-    if -status == signal.SIGKILL:
-        return "memory", f"the process was killed ({name}), most likely because the machine ran out of memory"
-    return "crash", f"the process crashed ({name})"
-
-
-def _environment() -> dict[str, str]:
-    package = str(Path(app.__file__).parents[1])
-    known = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([package, known]) if known else package,
-        "PYTHONUNBUFFERED": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
 
 
 def clock() -> float:

@@ -13,8 +13,16 @@ PREPARE: Final = 2
 PREVIEW: Final = 3
 WRITE: Final = 4
 FINALIZE: Final = 5
+WAIT: Final = 6  # until a paced frame is due
 FIRST_STAGE: Final = 16  # stage i of the pipeline is recorded as 16 + i
-ROW_NAMES: Final = {DECODE: "decode", PREPARE: "prepare", PREVIEW: "preview", WRITE: "write", FINALIZE: "finalize"}
+ROW_NAMES: Final = {
+    DECODE: "decode",
+    PREPARE: "prepare",
+    PREVIEW: "preview",
+    WRITE: "write",
+    FINALIZE: "finalize",
+    WAIT: "decode",
+}
 
 
 class Position(NamedTuple):

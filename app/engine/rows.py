@@ -1,16 +1,21 @@
 """A segment's rows on their way into its outputs file, and back out of it for finalize."""
 
+import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from app.domain.output import Output
 from app.domain.plugin import FrameOutput
+from app.engine.ledger import Ledger
 from app.engine.stages import RowError
 
-_FLUSH_BYTES = 64 * 1024
+TakeStock = Callable[[int, bool], bytes]
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a full disk says
+_decode_output = msgspec.json.Decoder(Output).decode
 
 
 class Row(msgspec.Struct):
@@ -18,36 +23,56 @@ class Row(msgspec.Struct):
 
     frame_index: int
     t_s: float | None
-    outputs: dict[str, Output]
+    outputs: Mapping[str, Output | msgspec.Raw]
     errors: list[RowError]
 
 
-class _StoredRow(msgspec.Struct):
+class StoredRow(msgspec.Struct):
+    """One frame's row as it is read back: outputs stay JSON until somebody asks for them."""
+
     frame_index: int
     t_s: float | None
     outputs: dict[str, msgspec.Raw]
+    errors: list[RowError]
+
+
+def _nothing(written: int, brief: bool) -> bytes:
+    return b""
 
 
 class RowFile:
-    """Writes rows as JSON lines beside the final place, and moves them there whole."""
+    """Writes rows as JSON lines beside the final place, and moves them there whole.
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
-        self._part = self._path.with_name(self._path.name + ".part")
-        self._file = self._part.open("wb", buffering=0)
-        self._buffer = bytearray()
-        self._encoder = msgspec.json.Encoder()
+    Until a page of `ledger` is full, rows stand there alone. `take_stock(bytes in the file, in brief)` says what all rows so
+    far add up to, for whoever takes the file over. `kept`: bytes that lie there already, from a worker that was lost.
+    """
+
+    def __init__(self, path: str, ledger: Ledger | None = None, take_stock: TakeStock = _nothing, kept: int = 0) -> None:
+        self._path, self._part = Path(path), part_of(path)
+        self._file = self._part.open("r+b" if kept else "wb", buffering=0)
+        if kept:
+            self._file.truncate(kept)
+            self._file.seek(kept)
+        self._ledger, self._take_stock, self._written = ledger or Ledger.private(), take_stock, kept
+        self._ledger.turn(b"")
+        self._encode = msgspec.json.Encoder().encode
 
     def add(self, row: Row) -> None:
         """Append one row."""
-        self._encoder.encode_into(row, self._buffer, -1)
-        self._buffer += b"\n"
-        if len(self._buffer) >= _FLUSH_BYTES:
-            self._flush()
+        line = self._encode(row) + b"\n"
+        if not self._ledger.add(line):
+            self.save(line)
+
+    def save(self, line: bytes = b"") -> None:
+        """Bring all rows to the file, and a line more, and begin a new page of the ledger."""
+        self._write(line)
+        turn, stock = self._ledger.turn, self._take_stock
+        if not turn(stock(self._written, False)) and not turn(stock(self._written, True)):
+            turn(b"")  # nobody can go on from here: a lost worker's segment is done again
 
     def place(self) -> None:
         """Write what is left and rename the file into its place."""
-        self._flush()
+        self._write()
         self._file.close()
         self._part.replace(self._path)
 
@@ -56,21 +81,37 @@ class RowFile:
         self._file.close()
         self._part.unlink(missing_ok=True)
 
-    def _flush(self) -> None:
-        view = memoryview(self._buffer)
-        while view:
-            view = view[os.write(self._file.fileno(), view) :]
-        self._buffer = bytearray()
+    def _write(self, line: bytes = b"") -> None:
+        for data in (self._ledger.pending(), memoryview(line)):
+            left = data
+            while left:
+                left = left[os.write(self._file.fileno(), left) :]
+            self._written += len(data)
+
+
+def part_of(path: str) -> Path:
+    """Where the rows of an outputs file lie until they are whole."""
+    return Path(f"{path}.part")
+
+
+def read_rows(files: Sequence[str]) -> Iterator[StoredRow]:
+    """Yield rows as they are stored, file after file."""
+    decode_row = msgspec.json.Decoder(StoredRow).decode
+    for name in files:
+        with Path(name).open("rb") as lines:
+            for line in lines:
+                yield decode_row(line)
 
 
 def read_outputs(files: Sequence[str], stage: str) -> Iterator[FrameOutput]:
     """Yield the committed outputs of one stage in frame order."""
-    decode_row = msgspec.json.Decoder(_StoredRow).decode
-    decode_output = msgspec.json.Decoder(Output).decode
-    for name in files:
-        with Path(name).open("rb") as lines:
-            for line in lines:
-                row = decode_row(line)
-                output = row.outputs.get(stage)
-                if output is not None:
-                    yield FrameOutput(row.frame_index, row.t_s, decode_output(output))
+    for row in read_rows(files):
+        output = row.outputs.get(stage)
+        if output is not None:
+            yield FrameOutput(row.frame_index, row.t_s, decode_output(output))
+
+
+def decode_output(output: msgspec.Raw) -> Output:
+    """Read one stage's output."""
+    decoded: Output = _decode_output(output)
+    return decoded

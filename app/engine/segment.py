@@ -1,44 +1,66 @@
 """Reads one segment frame by frame: decode, stages, row, preview, and what each of them took."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from time import perf_counter_ns
+from typing import NamedTuple
+
+import msgspec
 
 from app.domain.frame import Frame
+from app.domain.job import WarningCode
+from app.domain.media import Loss
 from app.domain.timing import Histogram
-from app.engine.messages import Beat, Pass, Report, SegmentTask, StageTally
+from app.engine.ledger import Ledger
+from app.engine.live import LiveFrames
+from app.engine.messages import Beat, Report, StageTally
 from app.engine.previewer import Previewer
-from app.engine.recorder import DECODE, IDLE, WRITE, Recorder
+from app.engine.recorder import DECODE, WAIT, WRITE, Recorder
 from app.engine.rows import Row, RowFile
-from app.engine.stages import StageSet, tally_of
+from app.engine.salvage import Stock, pack_stock
+from app.engine.stages import StageSet, nowhere, tally_of
+from app.engine.tasks import Pass, SegmentTask
 from app.media.sources import DecodedFrame, Source
+from app.media.sources.stream import StreamSource
 
 _BEAT_NS = 250_000_000
 _NAP_S = 0.04
+_TOOK_DOWN = "Frames could not be decoded: trying to took the worker down each time."
+
+
+class Surroundings(NamedTuple):
+    """What a worker has around it: `look_up` takes orders that came in, and raises when the task is dropped.
+
+    `hurried` says that a task is to end its segment at the next frame, where that may be anywhere.
+    """
+
+    recorder: Recorder
+    ledger: Ledger
+    previewer: Previewer
+    tell: Callable[[Report, bool], None]
+    look_up: Callable[[int], None]
+    hurried: Callable[[int], bool]
 
 
 class SegmentReader:
-    """One segment on its way through the stages. `look_up` takes orders that came in, and raises when the task is dropped."""
+    """One segment on its way through the stages; `begun`: when its task was, by the performance counter in nanoseconds."""
 
-    def __init__(self, task: SegmentTask, stages: StageSet, file: RowFile, prepare: Histogram) -> None:
-        self.task, self.stages, self.file = task, stages, file
+    def __init__(self, task: SegmentTask, stages: StageSet, at: Surroundings, prepare: Histogram, begun: int) -> None:
+        self.task, self.stages, self._at = task, stages, at
         self.decode, self.prepare, self.preview, self.write = Histogram(), prepare, Histogram(), Histogram()
-        self.frames = 0
+        self.frames, self._next, self._kinds, self._begun = 0, task.first, 0, begun
+        self.file = RowFile(task.outputs_path, at.ledger, self._stock, task.kept_bytes)
 
-    def read(
-        self,
-        source: Source,
-        *,
-        recorder: Recorder,
-        previewer: Previewer,
-        tell: Callable[[Report, bool], None],
-        look_up: Callable[[int], None],
-    ) -> None:
+    def read(self, source: Source | StreamSource) -> None:
         """Take every frame of the segment from the source to its row."""
-        task, note, stages = self.task, recorder.note, self.stages
-        frames = iter(source.frames(task.part.planned))
-        index, beaten_at = task.part.start, perf_counter_ns()
-        while True:
+        task, stages, note, took = self.task, self.stages, self._at.recorder.note, self._at.ledger.took
+        stages.keep_in(nowhere)
+        frames = self._frames(source)
+        index, until, beaten_at = task.first, task.part.stop, perf_counter_ns()
+        stages.keep_in(took)
+        self.file.save()
+        while index < until:
             note(index, DECODE)
             begun = perf_counter_ns()
             decoded = next(frames, None)
@@ -47,28 +69,79 @@ class SegmentReader:
                 return
             index, t_s = task.part.offset + decoded.index, time_of(decoded, task.part)
             if task.due_at is not None and t_s is not None:
-                note(0, IDLE)  # waiting is not hanging
-                self._wait(task.due_at + t_s, look_up)
+                note(index, WAIT)  # waiting is not hanging
+                self._wait(task.due_at + t_s)
             ready = perf_counter_ns()
-            self.decode.add((ready - begun) // 1000)
+            waited = (ready - begun) // 1000
+            self.decode.add(waited)
+            took(DECODE, waited)
             frame = Frame(decoded.pixels, index, t_s)
             outputs, errors = stages.process(frame)
             ran = perf_counter_ns()
             note(index, WRITE)
+            self.frames, self._next = self.frames + 1, index + 1
             self.file.add(Row(index, t_s, outputs, errors))
-            self.frames += 1
+            if errors:
+                self._mind_failures()
             written = perf_counter_ns()
             self.write.add((written - ran) // 1000)
-            previewer.show(task, frame, outputs, ready, self.preview)
+            took(WRITE, (written - ran) // 1000)
+            self._at.previewer.show(task, frame, outputs, ready, self.preview)
             if written - beaten_at >= _BEAT_NS:
                 beaten_at = written
-                tell(Beat(task.task_id, self.frames, self.tallies()), True)
-            look_up(task.task_id)
+                self._at.tell(Beat(task.task_id, self.frames, self.tallies()), True)
+            self._at.look_up(task.task_id)
+            index += 1
 
-    def place(self, recorder: Recorder) -> None:
+    def _frames(self, source: Source | StreamSource) -> Iterator[DecodedFrame]:
+        """Give the frames that are still to be done; an address goes on where it is."""
+        if isinstance(source, StreamSource):
+            return LiveFrames(source, self.task, self._at.recorder, self._at.tell).read(self._at.look_up, self._at.hurried)
+        return self._catch_up(iter(source.frames(self.task.part.planned)))
+
+    def _catch_up(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+        """Pass over what a lost worker had finished; stages that must see every frame see these again."""
+        task, begun = self.task, perf_counter_ns()
+        index, runs = task.part.start, self.stages.replay_only() if task.serial else []
+        while index < min(task.first, task.part.stop):
+            self._at.recorder.note(index, DECODE)
+            decoded = next(frames, None)
+            if decoded is None:
+                break
+            index = task.part.offset + decoded.index
+            if index >= task.first:  # those between cannot be decoded
+                frames = chain((decoded,), frames)
+                break
+            if index >= task.replay_from:
+                self.stages.process(Frame(decoded.pixels, index, time_of(decoded, task.part)), runs)
+            self._at.look_up(task.task_id)
+            index += 1
+        self.stages.clear()
+        if task.first > task.part.start:
+            self.prepare.add((perf_counter_ns() - begun) // 1000)
+        return frames
+
+    def _mind_failures(self) -> None:
+        """Save at once when a stage failed in a way it had not failed before: its traceback is nowhere else."""
+        kinds = sum(len(run.failures) + run.disabled for run in self.stages.runs)
+        if kinds != self._kinds:
+            self._kinds = kinds
+            self.file.save()
+
+    def _stock(self, written: int, brief: bool) -> bytes:
+        failures = tuple(tally for run in self.stages.runs for tally in run.failures.values())
+        return pack_stock(
+            Stock(
+                self.task.task_id, written, self.frames, self._next, self.tallies(),
+                tuple(msgspec.structs.replace(failure, detail=None) for failure in failures) if brief else failures,
+                tuple(run.id for run in self.stages.runs if run.disabled), (perf_counter_ns() - self._begun) // 1000,
+            )
+        )  # fmt: skip
+
+    def place(self) -> None:
         """Move the rows into their place."""
         begun = perf_counter_ns()
-        recorder.note(self.task.part.end, WRITE)
+        self._at.recorder.note(self.task.part.end, WRITE)
         self.file.place()
         self.write.add((perf_counter_ns() - begun) // 1000)
 
@@ -82,12 +155,22 @@ class SegmentReader:
             tally_of("write", self.write, frames=self.frames),
         )
 
-    def _wait(self, until: float, look_up: Callable[[int], None]) -> None:
+    def _wait(self, until: float) -> None:
         while (left := until - time.time()) > 0:
-            look_up(self.task.task_id)
+            self._at.look_up(self.task.task_id)
             time.sleep(min(left, _NAP_S))
 
 
 def time_of(decoded: DecodedFrame, part: Pass) -> float | None:
     """Media time of a frame within the job, in seconds."""
-    return None if decoded.t_s is None else round(decoded.t_s + part.t_offset_s, 6)
+    if decoded.t_s is None or not part.t_offset_s:
+        return decoded.t_s
+    return round(decoded.t_s + part.t_offset_s, 6)
+
+
+def losses_in(losses: Sequence[Loss], part: Pass) -> tuple[Loss, ...]:
+    """What was lost in a part of the source, by the job's frames; all of it from where the decoder cannot go on."""
+    told = [Loss(loss.code, loss.first_index + part.offset, loss.count, loss.message) for loss in losses]
+    if part.until is not None and part.until < part.end:
+        told.append(Loss(WarningCode.FRAMES_LOST, part.until, part.end - part.until, _TOOK_DOWN))
+    return tuple(told)

@@ -1,6 +1,6 @@
 """How fast a job has gone over the last moments: frames a second and latencies, from the workers' beats."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,32 +8,46 @@ from app.domain.timing import Histogram
 from app.engine.messages import StageTally
 
 _WINDOW_S: Final = 3.0
+_MOMENT_S: Final = 0.1  # what comes in within this time is added up: short segments come in by the hundred
+
+
+class _Moment:
+    """What came in within a moment."""
+
+    def __init__(self, at: float) -> None:
+        self.at, self.frames = at, 0
+        self.rows: defaultdict[str, Histogram] = defaultdict(Histogram)
 
 
 class Speed:
     """A sliding window over what the workers gathered."""
 
     def __init__(self) -> None:
-        self._window: deque[tuple[float, int, dict[str, Histogram]]] = deque()
+        self._window: deque[_Moment] = deque()
         self._began: float | None = None
 
     def add(self, now: float, frames: int, rows: dict[str, Histogram]) -> None:
         """Take in frames handled and durations gathered since the last call; `now` in seconds."""
         if self._began is None:
             self._began = now
-        self._window.append((now, frames, rows))
-        while self._window and now - self._window[0][0] > _WINDOW_S:
+        if not self._window or now - self._window[-1].at >= _MOMENT_S:
+            self._window.append(_Moment(now))
+        moment = self._window[-1]
+        moment.frames += frames
+        for row, histogram in rows.items():
+            moment.rows[row].merge(histogram)
+        while now - self._window[0].at > _WINDOW_S:
             self._window.popleft()
 
     def read(self, now: float) -> tuple[float, dict[str, Histogram]]:
         """Frames a second over the window, and the window's durations by row."""
-        recent = [(frames, rows) for at, frames, rows in self._window if now - at <= _WINDOW_S]
-        merged: dict[str, Histogram] = {}
-        for _, rows in recent:
-            for row, histogram in rows.items():
-                merged.setdefault(row, Histogram()).merge(histogram)
+        recent = [moment for moment in self._window if now - moment.at <= _WINDOW_S]
+        merged: defaultdict[str, Histogram] = defaultdict(Histogram)
+        for moment in recent:
+            for row, histogram in moment.rows.items():
+                merged[row].merge(histogram)
         span = min(_WINDOW_S, max(now - (self._began or now), 0.25))
-        return round(sum(frames for frames, _ in recent) / span, 2), merged
+        return round(sum(moment.frames for moment in recent) / span, 2), dict(merged)
 
 
 def histograms(tallies: Iterable[StageTally]) -> dict[str, Histogram]:

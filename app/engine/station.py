@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from app.domain.media import StreamRules
 from app.domain.plugin import PluginMetadata
 from app.engine.executor import Executor
+from app.engine.gpus import Gpus, wants_gpu
+from app.engine.tasks import StageTask
 from app.engine.teller import Teller
-from app.store.engine import Store
+from app.store.engine import DatabaseUnavailable, Store
+from app.store.facts import APPENDED
 
 T = TypeVar("T")
 _PATIENCE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 2.0
+_STRICT: Final = StreamRules()
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +46,9 @@ class Station:
 
     `runner` names the process whose jobs it does (None: the server's jobs), `holder` is its name on leases,
     `outputs_folder` gives a job's folder, `ring` says that facts were written, `hold()` keeps written facts from being told
-    while it is held, `cores` is what all workers share.
+    while it is held, `lease_s` is for how long a segment is kept for a process that is not heard of, `cores` is what all
+    workers share, `gpus` gives the GPUs (None: they are being looked for), `streams` says how addresses may be read,
+    `keep_picture` takes a small JPEG of a job for lists.
     """
 
     store: Store
@@ -53,13 +59,30 @@ class Station:
     ring: Callable[[], None]
     hold: Callable[[], AbstractAsyncContextManager[None]]
     holder: str
+    lease_s: float = 60.0
     runner: str | None = None
     cores: int = 1
+    gpus: Callable[[], Gpus | None] = Gpus
+    streams: StreamRules = _STRICT
+    keep_picture: Callable[[str, bytes], None] = lambda job_id, jpeg: None
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def next_task(self) -> int:
         """A number for a task that no other task of this process has."""
         return next(self._numbers)
+
+    def load_for(self, stages: Iterable[StageTask]) -> dict[int, int]:
+        """Tasks held by each ready worker that may run these stages."""
+        load, gpus, stages = self.executor.load(), self.gpus(), tuple(stages)
+        if gpus is None:
+            return {} if any(map(wants_gpu, stages)) else load
+        allowed = gpus.workers_for(stages, self.executor.slots)
+        return load if allowed is None else {worker: held for worker, held in load.items() if worker in allowed}
+
+    def gpu_of(self, worker: int) -> int | None:
+        """Give the GPU a worker is to use."""
+        gpus = self.gpus()
+        return gpus.home(worker) if gpus else None
 
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask the database something, on a thread."""
@@ -71,14 +94,15 @@ class Station:
         return await _patiently(ask)
 
     async def write(self, change: Callable[[Connection], T], *, ring: bool = True) -> T:
-        """Change the database in one transaction, on a thread; then say that facts may have been written."""
+        """Change the database in one transaction, on a thread; then say so where facts were written."""
 
-        def make() -> T:
+        def make() -> tuple[T, bool]:
             with self.store.begin() as tx:
-                return change(tx)
+                tx.info.pop(APPENDED, None)
+                return change(tx), APPENDED in tx.info
 
-        result = await _patiently(make)
-        if ring:
+        result, told = await _patiently(make)
+        if ring and told:
             self.ring()
         return result
 
@@ -89,9 +113,9 @@ async def _patiently(work: Callable[[], T]) -> T:
     while True:
         try:
             return await asyncio.to_thread(work)
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseUnavailable as error:
             if waited >= _PATIENCE_S:
                 raise
-            _log.warning("The database does not answer (%s); asking again in %.1f s.", type(error).__name__, pause)
+            _log.warning("%s Asking again in %.1f s.", error, pause)
         await asyncio.sleep(pause)
         waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE_S)

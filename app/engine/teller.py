@@ -14,7 +14,6 @@ from app.engine.job_run import JobRun
 from app.engine.messages import Picture, Watch
 
 _PROGRESS_S: Final = 0.2
-_METRICS_S: Final = 0.5
 _decode_outputs = msgspec.json.Decoder(dict[str, Output]).decode
 
 
@@ -26,13 +25,21 @@ class Pictures(Protocol):
 
 
 class Teller:
-    """Publishes latest-wins insights; `is_watched(job_id)` says whether anybody looks at a job's overlays."""
+    """Publishes latest-wins insights, overlays and metrics of a job at most so many a second.
+
+    `is_watched(job_id)` says whether anybody looks at a job's overlays.
+    """
 
     def __init__(
-        self, publish: Callable[[Insight], None], is_watched: Callable[[str], bool], pictures: Pictures, interval_s: float
+        self,
+        publish: Callable[[Insight], None],
+        is_watched: Callable[[str], bool],
+        pictures: Pictures,
+        overlays_per_s: float,
+        metrics_per_s: float,
     ) -> None:
         self._publish, self._is_watched, self._pictures = publish, is_watched, pictures
-        self._interval_s = interval_s
+        self._overlay_s, self._metrics_s = 1 / overlays_per_s, 1 / metrics_per_s
         self._told: dict[tuple[str, str], float] = {}
 
     def progress(self, run: JobRun, now: float, *, full: bool = False, force: bool = False) -> None:
@@ -42,7 +49,7 @@ class Teller:
 
     def metrics(self, run: JobRun, now: float, queue_depth: int) -> None:
         """Tell how fast a job goes."""
-        if self._due("metrics", run.job.id, now, _METRICS_S):
+        if self._due("metrics", run.job.id, now, self._metrics_s):
             self._publish(run.metrics(now, queue_depth))
 
     def picture(self, run: JobRun, worker: int, picture: Picture) -> None:
@@ -50,7 +57,23 @@ class Teller:
         earliest = run.earliest()
         if earliest is None or earliest.worker != worker or picture.frame_index <= run.last_overlay:
             return
-        run.last_overlay = picture.frame_index
+        run.last_overlay, run.pictured_ns = picture.frame_index, perf_counter_ns()
+        if run.trail.stages:
+            run.album.keep(picture)
+        else:
+            self._show(run, picture)
+
+    def turn_pages(self, run: JobRun, now: float) -> None:
+        """Show the next picture whose followers have been there, at the pace they were taken."""
+        if self._due("overlay", run.job.id, now, self._overlay_s) and (picture := run.album.next()) is not None:
+            self._show(run, picture)
+
+    def close_album(self, run: JobRun) -> None:
+        """Show the last picture of a job whose stages are done."""
+        if (picture := run.album.last()) is not None:
+            self._show(run, picture)
+
+    def _show(self, run: JobRun, picture: Picture) -> None:
         self._pictures.put(run.job.id, picture.frame_index, picture.jpeg)
         self._publish(
             Overlay(
@@ -70,7 +93,8 @@ class Teller:
         if run.watched_on is not None:
             executor.order(run.watched_on, Watch(run.job.id, 0.0))
         if wanted is not None:
-            executor.order(wanted, Watch(run.job.id, self._interval_s))
+            begin_ns = run.pictured_ns + round(self._overlay_s * 1e9)  # the rate holds for the job, whoever pictures it
+            executor.order(wanted, Watch(run.job.id, self._overlay_s, begin_ns=begin_ns))
         run.watched_on = wanted
 
     def forget(self, job_id: str) -> None:

@@ -8,22 +8,18 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
-from app.engine.messages import (
-    HEADER_BYTES,
-    FinalizeTask,
-    Order,
-    Ready,
-    Report,
-    SegmentTask,
-    body_length,
-    decode_order,
-    pack,
-)
+from app.engine.ending import ASK_WHERE, OUT_OF_MEMORY
+from app.engine.ledger import Ledger
+from app.engine.memory import bound
+from app.engine.messages import HEADER_BYTES, Order, Ready, Report, body_length, decode_order, pack
 from app.engine.recorder import Recorder
+from app.engine.tasks import FollowTask, Task
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -85,7 +81,7 @@ class Line:
                 del self._unsent[:sent]
 
 
-def settle(memory_mb: int) -> None:
+def settle() -> None:
     """Make this process a good worker: keeps freed memory, leaves no core dump, ends with its parent."""
     libc = ctypes.CDLL(None)
     with suppress(AttributeError):  # mallopt is glibc's
@@ -94,28 +90,31 @@ def settle(memory_mb: int) -> None:
     with suppress(AttributeError):
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory_mb:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * 1_000_000, memory_mb * 1_000_000))
+    with suppress(OSError):  # should the machine run out of memory, a worker is to go rather than the server
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
 
 
-def serve(line: Line, recorder: Recorder, started: float) -> None:
+def serve(line: Line, recorder: Recorder, ledger: Ledger, *, memory_mb: int, started: float) -> None:
     """Carry out tasks until the other side hangs up."""
     # After `settle`, for the memory settings must come first; the decoders before the first task, which would wait for them.
     import app.media.sources.image  # noqa: PLC0415  # see above
     import app.media.sources.video  # noqa: F401, PLC0415  # see above
     from app.engine.work import Workbench  # noqa: PLC0415  # see above
 
-    waiting: deque[SegmentTask | FinalizeTask] = deque()
+    waiting: deque[Task] = deque()
 
     def sort(orders: list[Order]) -> None:
         for order in orders:
-            if isinstance(order, SegmentTask | FinalizeTask):
+            if isinstance(order, FollowTask):  # short, and whole rows wait for it: goes before the segments, in its order
+                waiting.insert(sum(isinstance(task, FollowTask) for task in waiting), order)
+            elif isinstance(order, Task):
                 waiting.append(order)
             else:
                 bench.obey(order)
 
-    bench = Workbench(recorder, line.tell, lambda: sort(line.orders(wait=False)))
+    bench = Workbench(recorder, ledger, line.tell, lambda: sort(line.orders(wait=False)))
+    bound(memory_mb)
     line.tell(Ready((time.perf_counter() - started) * 1000), False)
     while True:
         sort(line.orders(wait=not waiting))
@@ -124,16 +123,22 @@ def serve(line: Line, recorder: Recorder, started: float) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Start: `SOCKET_FD RECORDER_FD FAULT_FD MEMORY_MB`, descriptors inherited from the parent."""
+    """Start: `SOCKET_FD RECORDER_FD LEDGER_FD FAULT_FD MEMORY_MB`, descriptors inherited from the parent."""
     started = time.perf_counter()
-    socket_fd, recorder_fd, fault_fd, memory_mb = map(int, arguments)
+    socket_fd, recorder_fd, ledger_fd, fault_fd, memory_mb = map(int, arguments)
     parent = os.getppid()
-    settle(memory_mb)
+    settle()
     if os.getppid() != parent:  # the parent ended before the death signal was set
         return
     faulthandler.enable(fault_fd, all_threads=False)
+    faulthandler.register(ASK_WHERE, fault_fd, all_threads=True)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(Line(socket.socket(fileno=socket_fd)), Recorder.open(recorder_fd), started)
+        line, ledger = Line(socket.socket(fileno=socket_fd)), Ledger.open(ledger_fd)
+        try:
+            serve(line, Recorder.open(recorder_fd), ledger, memory_mb=memory_mb, started=started)
+        except MemoryError:  # nothing can be done here any more; the parent goes on with what is finished
+            os.write(fault_fd, traceback.format_exc().encode())
+            os._exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,20 @@ class PreviewCache:
 
 
 class _Wanted(msgspec.Struct, frozen=True):
-    """What the child is asked for; the plan holds only the segment that has the frame."""
+    """What the child is asked for; the plan holds only the segment that has the first frame."""
 
     ref: SourceRef
     plan: SourcePlan
     index: int
+    count: int
     width: int | None
+
+
+class _Rendered(msgspec.Struct, frozen=True):
+    """A frame as JPEG, on its way from the child."""
+
+    index: int
+    jpeg: bytes
 
 
 async def render_frame(
@@ -79,32 +87,47 @@ async def render_frame(
     At full size unless `width` (pixels) is smaller. Raises IndexError when the plan has no such frame, UnreadableMedia when
     it cannot be decoded.
     """
+    return (await render_frames(ref, plan, index, 1, width=width, timeout_s=timeout_s))[index]
+
+
+async def render_frames(
+    ref: SourceRef, plan: SourcePlan, index: int, count: int, *, width: int | None = None, timeout_s: float = 20.0
+) -> dict[int, bytes]:
+    """Decode a frame as `render_frame` does, and of the same segment up to `count` frames in all; give them by index.
+
+    Starting a child costs more than many frames, so whoever looks at one after the other saves by asking for some. Raises
+    as `render_frame`; of the later frames, those that cannot be decoded are left out.
+    """
     segment = next((segment for segment in plan.segments if segment.start <= index < segment.end), None)
     if segment is None:
         raise IndexError(f"the source has no frame {index}")
-    wanted = _Wanted(ref, msgspec.structs.replace(plan, segments=(segment,)), index, width)
+    wanted = _Wanted(ref, msgspec.structs.replace(plan, segments=(segment,)), index, count, width)
     try:
-        jpeg = await run_child("app.media.preview", [str(timeout_s)], timeout_s=timeout_s, given=msgspec.json.encode(wanted))
+        told = await run_child("app.media.preview", [str(timeout_s)], timeout_s=timeout_s, given=msgspec.json.encode(wanted))
+        rendered = {one.index: one.jpeg for one in msgspec.msgpack.decode(told, type=list[_Rendered])}
     except ChildFailed as failed:
         raise UnreadableMedia(name=ref.name, reason=f"frame {index} could not be decoded: {failed}") from failed
-    if not jpeg:
+    if index not in rendered:
         raise UnreadableMedia(name=ref.name, reason=f"frame {index} could not be decoded")
-    return jpeg
+    return rendered
 
 
 def _main() -> None:
-    """Child: read what is wanted from stdin, write the JPEG to stdout (nothing where the frame is lost)."""
+    """Child: read what is wanted from stdin, write the frames to stdout (without those that are lost)."""
     confine(float(sys.argv[1]))
     from app.media.sources import open_source  # noqa: PLC0415  # the decoders are loaded in the child alone
 
     wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=_Wanted)
     source = open_source(wanted.ref, wanted.plan)
+    rendered: list[_Rendered] = []
     for decoded in source.frames(wanted.plan.segments[0]):
-        if decoded.index == wanted.index:
-            width = wanted.width or decoded.pixels.shape[1]
-            sys.stdout.buffer.write(encode_preview(decoded.pixels, width=width, quality=90)[0])
+        if decoded.index >= wanted.index + wanted.count:
             break
+        if decoded.index >= wanted.index:
+            width = wanted.width or decoded.pixels.shape[1]
+            rendered.append(_Rendered(decoded.index, encode_preview(decoded.pixels, width=width, quality=90)[0]))
     source.close()
+    sys.stdout.buffer.write(msgspec.msgpack.encode(rendered))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import msgspec
 from app.domain.errors import DiskFull, UploadTooLarge
 
 _PART = ".part"
+_THUMBNAIL = "thumbnail.jpg"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _ABANDONED_S = 3600  # an outputs file that was not written to for an hour has no writer any more
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -125,6 +126,21 @@ class Storage:
         """Remove a job's outputs, if there are any."""
         with contextlib.suppress(FileNotFoundError):  # the job put nothing out
             shutil.rmtree(self.outputs_folder(job_id))
+
+    def read_thumbnail(self, job_id: str) -> bytes | None:
+        """Give the small picture kept of a job, or None."""
+        with contextlib.suppress(FileNotFoundError):  # none was made yet
+            return (self.outputs_folder(job_id) / _THUMBNAIL).read_bytes()
+        return None
+
+    def keep_thumbnail(self, job_id: str, jpeg: bytes) -> None:
+        """Keep the small picture of a job; a disk with no room, or a job deleted meanwhile, keeps none."""
+        folder = self.outputs_folder(job_id)
+        part = folder / f"{_THUMBNAIL}.{os.getpid()}{_PART}"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(jpeg)
+            part.replace(folder / _THUMBNAIL)
 
     def sweep(self) -> None:
         """Remove what was half written when a process died. Files that another process is writing stay."""

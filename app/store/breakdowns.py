@@ -20,26 +20,43 @@ from app.store.tables import decisions as made_decisions
 BESIDE_STAGES: Final = ("decode", "prepare", "preview", "write", "finalize")
 _C: Final = breakdowns.c
 _D: Final = made_decisions.c
+_COUNTS: Final = ("frames", "soft_failures", "over_budget", "timing", "plugin", "version", "budget_ms")
+_OF_JOB: Final = sa.select(breakdowns).where(_C.job_id == sa.bindparam("of_job"))  # built once: asked for each segment
+_MERGE: Final = (
+    sa.update(breakdowns)
+    .where(_C.job_id == sa.bindparam("to_job"), _C.stage == sa.bindparam("to_stage"))
+    .values(updated_at=sa.bindparam("at"), **{name: sa.bindparam(f"to_{name}") for name in _COUNTS})
+)
 
 
-def merge(tx: Connection, job_id: str, rows: Iterable[StageBreakdown]) -> None:
-    """Add counts and durations to a job's rows, and note plugin, version and budget; raise UnknownJob.
+def merge(tx: Connection, job_id: str, rows: Iterable[StageBreakdown]) -> list[StageBreakdown]:
+    """Add counts and durations to a job's rows, and note plugin, version and budget; give them, but for their devices.
 
-    Of `rows` nothing else is taken: health, device and summary have their own functions here.
+    Raise UnknownJob. Of `rows` nothing else is taken: health, device and summary have their own functions here.
     """
     jobs.lock(tx, job_id)
-    for row in rows:
-        stored = _row(tx, job_id, row.stage)
-        timing: Histogram = stored.timing
-        timing.merge(row.timing)
-        changes = {
-            "frames": stored.frames + row.frames,
-            "soft_failures": stored.soft_failures + row.soft_failures,
-            "over_budget": stored.over_budget + row.over_budget,
-            "timing": timing,
-        }
-        known = {"plugin": row.plugin, "version": row.version, "budget_ms": row.budget_ms}
-        _change(tx, job_id, row.stage, **changes, **{name: value for name, value in known.items() if value is not None})
+    added = {row.stage: row for row in rows}
+    stored = {row.stage: row for row in tx.execute(_OF_JOB, {"of_job": job_id})}
+    merged = [_add(stored.get(stage) or _row(tx, job_id, stage), row) for stage, row in added.items()]
+    if merged:
+        now = utc_now()
+        tx.execute(_MERGE, [{"to_job": job_id, "at": now, **_counts(row)} for row in merged])
+    return merged
+
+
+def _add(stored: Any, row: StageBreakdown) -> StageBreakdown:
+    sum_of = _breakdown(stored, None)
+    sum_of.frames += row.frames
+    sum_of.soft_failures += row.soft_failures
+    sum_of.over_budget += row.over_budget
+    sum_of.timing.merge(row.timing)
+    sum_of.plugin, sum_of.version = row.plugin or sum_of.plugin, row.version or sum_of.version
+    sum_of.budget_ms = sum_of.budget_ms if row.budget_ms is None else row.budget_ms
+    return sum_of
+
+
+def _counts(row: StageBreakdown) -> dict[str, Any]:
+    return {"to_stage": row.stage, **{f"to_{name}": getattr(row, name) for name in _COUNTS}}
 
 
 def of_job(tx: Connection, job_id: str) -> list[StageBreakdown]:
@@ -90,7 +107,14 @@ def decide(tx: Connection, job_id: str, stage: str, decision: DeviceDecision, wo
     if any(_same(decision, other) for other in tx.execute(query).scalars()):
         return
     now = utc_now()
-    row = {"job_id": job_id, "stage": stage, "worker": worker, "decision": decision, "decided_at": now}
+    row = {
+        "job_id": job_id,
+        "stage": stage,
+        "worker": worker,
+        "decision": decision,
+        "fallback": decision.fallback,
+        "decided_at": now,
+    }
     tx.execute(sa.insert(made_decisions).values(**row))
     told = Device(
         at=now,

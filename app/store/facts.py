@@ -1,7 +1,7 @@
 """Facts: insights that are stored, numbered in the order of their commits, and never dropped."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection
 from app.domain.insight import BY_TYPE, FACT_TYPES, Insight
 from app.store.engine import Store
 from app.store.tables import fact_counter, facts
+
+APPENDED: Final = "sightline facts appended"  # the key in a connection's `info` that says so
 
 
 def append(tx: Connection, insight: Insight) -> int:
@@ -20,6 +22,7 @@ def append(tx: Connection, insight: Insight) -> int:
     number: int = tx.execute(counted).scalar_one()
     body = msgspec.json.encode(insight).decode()
     tx.execute(sa.insert(facts).values(id=number, job_id=insight.job_id, type=insight.type, body=body))
+    tx.info[APPENDED] = True
     return number
 
 
@@ -31,6 +34,11 @@ def after(tx: Connection, last_id: int, *, job_id: str | None = None, limit: int
 def of_job(tx: Connection, job_id: str) -> list[tuple[int, Insight]]:
     """Every fact of a job, in order."""
     return _select(tx, 0, (job_id,), None)
+
+
+def newest(tx: Connection, job_id: str, limit: int) -> list[Insight]:
+    """Give the last facts of a job, the newest first."""
+    return [insight for _, insight in _read(tx, _ROWS.order_by(facts.c.id.desc()).limit(limit), (job_id,))]
 
 
 def head(tx: Connection) -> int:
@@ -70,14 +78,21 @@ class StoredFacts:
         with self._store.read() as tx:
             return _select(tx, last_id, job_ids, limit)
 
-    def of_job(self, job_id: str) -> list[tuple[int, Insight]]:
-        """Every fact of a job, in order."""
+    def before(self, number: int, job_ids: Collection[str] | None, limit: int) -> list[tuple[int, Insight]]:
+        """Number and fact below `number`, newest first, at most `limit`; of these jobs (None: of all, and of no job)."""
+        query = _ROWS.where(facts.c.id < number).order_by(facts.c.id.desc()).limit(limit)
         with self._store.read() as tx:
-            return of_job(tx, job_id)
+            return _read(tx, query, job_ids)
+
+
+_ROWS: Final = sa.select(facts.c.id, facts.c.type, facts.c.body)
 
 
 def _select(tx: Connection, last_id: int, job_ids: Collection[str] | None, limit: int | None) -> list[tuple[int, Insight]]:
-    query = sa.select(facts.c.id, facts.c.type, facts.c.body).where(facts.c.id > last_id).order_by(facts.c.id).limit(limit)
+    return _read(tx, _ROWS.where(facts.c.id > last_id).order_by(facts.c.id).limit(limit), job_ids)
+
+
+def _read(tx: Connection, query: sa.Select[Any], job_ids: Collection[str] | None) -> list[tuple[int, Insight]]:
     if job_ids is not None:
         query = query.where(facts.c.job_id.in_(job_ids))
     return [(row.id, _decode(row)) for row in tx.execute(query)]

@@ -1,8 +1,7 @@
-"""Jobs: stored with their segments, listed newest first, moved only as the table of moves allows."""
+"""Jobs: stored with their segments, moved only as the table of moves allows."""
 
-import base64
-from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -10,17 +9,28 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.errors import IdempotencyConflict, UnknownFilter, UnknownJob, WrongState
+from app.domain.errors import IdempotencyConflict, UnknownJob, WrongState
 from app.domain.insight import Status
 from app.domain.job import ENDED, MOVES, Job, JobStatus, Segment, Wanted
 from app.domain.media import SourcePlan
 from app.store import facts
 from app.store import segments as stored_segments
 from app.store.engine import utc_now
-from app.store.tables import job_plugins, jobs
+from app.store.tables import job_plugins, job_tags, jobs
 
 _C: Final = jobs.c
-_ALL: Final = tuple(c for c in _C if c.name not in {"upload_sha256", "search", "idempotency_key", "fingerprint"})
+LISTED: Final = tuple(c for c in _C if c.name not in {"upload_sha256", "search", "moved_at", "idempotency_key", "fingerprint"})
+_CHANGING: Final = (
+    _C.status, _C.wanted, _C.frames_total, _C.frames_done, _C.started_at, _C.finished_at, _C.error, _C.runner, _C.progress_told,
+)  # fmt: skip
+_REFRESH: Final = sa.select(*_CHANGING).where(_C.id == sa.bindparam("of_job"))  # built once: asked for each segment
+_ADVANCE: Final = (
+    sa.update(jobs)
+    .where(_C.id == sa.bindparam("of_job"))
+    .values(frames_done=_C.frames_done + sa.bindparam("counted"), moved_at=sa.bindparam("at"))
+    .returning(*_CHANGING)
+)
+_LOCK: Final = sa.select(_C.id).where(_C.id == sa.bindparam("of_job")).with_for_update()
 _QUEUE: Final = (_C.priority.desc(), _C.created_at, _C.id)
 
 
@@ -36,16 +46,37 @@ def insert(
             raise
         raise IdempotencyConflict(key=idempotency_key) from None
     tx.execute(sa.insert(job_plugins), [{"job_id": job.id, "plugin": name} for name in _plugins(job)])
+    if job.tags:
+        tx.execute(sa.insert(job_tags), [{"job_id": job.id, "tag": tag} for tag in dict.fromkeys(job.tags)])
     stored_segments.add(tx, list(segments))
     facts.append(tx, Status(at=utc_now(), job_id=job.id, status=job.status, previous=None, reason=None))
 
 
 def get(tx: Connection, job_id: str) -> Job:
     """Give a job; raise UnknownJob."""
-    row = tx.execute(sa.select(*_ALL).where(_C.id == job_id)).first()
+    row = tx.execute(sa.select(*LISTED).where(_C.id == job_id)).first()
     if row is None:
         raise UnknownJob(job_id=job_id)
-    return _job(row)
+    return read_row(row)
+
+
+def refreshed(tx: Connection, job: Job) -> Job:
+    """Give a job with what may have changed since it was read; raise UnknownJob. Cheaper than to read all of it."""
+    row = tx.execute(_REFRESH, {"of_job": job.id}).first()
+    if row is None:
+        raise UnknownJob(job_id=job.id)
+    return replace(job, **row._mapping)
+
+
+def advance(tx: Connection, job: Job, frames: int) -> Job:
+    """Count committed frames to a job, which keeps other writers off it; give it with what may have changed since it was read.
+
+    Raise UnknownJob.
+    """
+    row = tx.execute(_ADVANCE, {"of_job": job.id, "counted": frames, "at": utc_now()}).first()
+    if row is None:
+        raise UnknownJob(job_id=job.id)
+    return replace(job, **row._mapping)
 
 
 def by_idempotency_key(tx: Connection, key: str) -> tuple[str, str | None] | None:
@@ -54,37 +85,11 @@ def by_idempotency_key(tx: Connection, key: str) -> tuple[str, str | None] | Non
     return None if row is None else (row.id, row.fingerprint)
 
 
-def page(
-    tx: Connection,
-    *,
-    statuses: Collection[JobStatus] = (),
-    plugin: str | None = None,
-    q: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> tuple[list[Job], str | None]:
-    """Jobs, newest first, and the cursor of the next page (None: this is the last); raise UnknownFilter for a bad cursor.
-
-    `q` is looked for in ids, names, tags and source names, whatever the case. The plans of these jobs carry no segments.
-    """
-    query = sa.select(*_ALL).order_by(_C.created_at.desc(), _C.id.desc()).limit(limit + 1)
-    if statuses:
-        query = query.where(_C.status.in_(statuses))
-    if plugin is not None:
-        used = sa.select(job_plugins.c.job_id).where(job_plugins.c.plugin == plugin)
-        query = query.where(_C.id.in_(used))
-    if q:
-        query = query.where(_C.search.contains(q.casefold(), autoescape=True))
-    if cursor is not None:
-        created_at, job_id = _read_cursor(cursor)
-        query = query.where((_C.created_at < created_at) | ((_C.created_at == created_at) & (_C.id < job_id)))
-    found = [_job(row) for row in tx.execute(query)]
-    return found[:limit], _cursor(found[limit - 1]) if len(found) > limit else None
-
-
 def active(tx: Connection, runner: str | None) -> list[Job]:
     """Jobs of a runner (None: of the server) that have not ended, in the order of the queue: priority, then age."""
-    return [_job(row) for row in tx.execute(sa.select(*_ALL).where(_C.status.not_in(ENDED), _of(runner)).order_by(*_QUEUE))]
+    return [
+        read_row(row) for row in tx.execute(sa.select(*LISTED).where(_C.status.not_in(ENDED), _of(runner)).order_by(*_QUEUE))
+    ]
 
 
 def open_ids(tx: Connection) -> list[str]:
@@ -99,12 +104,17 @@ def runners(tx: Connection) -> set[str]:
 
 def adopt(tx: Connection, runner: str) -> None:
     """Let the server run what a process left behind."""
-    tx.execute(sa.update(jobs).where(_C.runner == runner, _C.status.not_in(ENDED)).values(runner=None))
+    tx.execute(sa.update(jobs).where(_C.runner == runner, _C.status.not_in(ENDED)).values(runner=None, moved_at=utc_now()))
 
 
 def waiting(tx: Connection, runner: str | None = None) -> int:
     """How many jobs of a runner (None: of the server) are queued."""
     return _count(tx, _C.status == JobStatus.QUEUED, _of(runner))
+
+
+def running(tx: Connection, runner: str | None = None) -> int:
+    """How many jobs of a runner (None: of the server) run, or are summed up."""
+    return _count(tx, _C.status.in_((JobStatus.RUNNING, JobStatus.FINALIZING)), _of(runner))
 
 
 def queue_position(tx: Connection, job_id: str) -> int:
@@ -128,12 +138,20 @@ def move(tx: Connection, job_id: str, to: JobStatus, *, reason: str | None = Non
         expected = " or ".join(status for status in JobStatus if to in MOVES[status])
         raise WrongState(job_id=job_id, status=job.status.value, verb=f"becoming {to}", expected=expected)
     now = utc_now()
-    changes: dict[str, Any] = {"status": to, "finished_at": now if to.ended else None, "error": error}
+    changes: dict[str, Any] = {"status": to, "moved_at": now, "finished_at": now if to.ended else None, "error": error}
     if to is JobStatus.RUNNING and job.started_at is None:
         changes["started_at"] = now
     tx.execute(sa.update(jobs).where(_C.id == job_id).values(**changes))
     facts.append(tx, Status(at=now, job_id=job_id, status=to, previous=job.status, reason=reason))
     return get(tx, job_id)
+
+
+def rest(tx: Connection, job_id: str) -> None:
+    """Move a job to paused, unless it was resumed while its last frames were brought in."""
+    lock(tx, job_id)
+    job = get(tx, job_id)
+    if job.wanted is Wanted.PAUSE and job.status is not JobStatus.PAUSED:
+        move(tx, job_id, JobStatus.PAUSED)
 
 
 def note_progress(tx: Connection, job_id: str, percent: int) -> None:
@@ -143,7 +161,7 @@ def note_progress(tx: Connection, job_id: str, percent: int) -> None:
 
 def want(tx: Connection, job_id: str, wanted: Wanted) -> Job:
     """Store what a person wants of a job; raise UnknownJob."""
-    tx.execute(sa.update(jobs).where(_C.id == job_id).values(wanted=wanted))
+    tx.execute(sa.update(jobs).where(_C.id == job_id).values(wanted=wanted, moved_at=utc_now()))
     return get(tx, job_id)
 
 
@@ -155,7 +173,7 @@ def delete(tx: Connection, job_id: str) -> None:
 
 def lock(tx: Connection, job_id: str) -> None:
     """Keep other writers off a job until the transaction ends; raise UnknownJob."""
-    if tx.execute(sa.select(_C.id).where(_C.id == job_id).with_for_update()).first() is None:
+    if tx.execute(_LOCK, {"of_job": job_id}).first() is None:
         raise UnknownJob(job_id=job_id)
 
 
@@ -191,19 +209,6 @@ def _count(tx: Connection, *which: sa.ColumnElement[bool]) -> int:
     return tx.execute(sa.select(sa.func.count()).select_from(jobs).where(*which)).scalar_one()
 
 
-def _cursor(job: Job) -> str:
-    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        moment, _, job_id = text.partition(" ")
-        return datetime.fromisoformat(moment).astimezone(UTC), job_id
-    except (ValueError, OverflowError):
-        raise UnknownFilter(what="cursor", actual=cursor, known="those given as next_cursor") from None
-
-
 def _plugins(job: Job) -> list[str]:
     return sorted({stage.plugin for stage in job.pipeline.stages})
 
@@ -217,12 +222,14 @@ def _plan_values(plan: SourcePlan | None) -> dict[str, Any]:
 def _values(job: Job) -> dict[str, Any]:
     searched = (job.id, job.name, job.source.name, *job.tags)
     return {
-        **{column.name: getattr(job, column.name) for column in _ALL},
+        **{column.name: getattr(job, column.name) for column in LISTED},
         **_plan_values(job.plan),
         "upload_sha256": job.source.sha256 if job.source.upload else None,
         "search": "\n".join(searched).casefold(),
+        "moved_at": utc_now(),
     }
 
 
-def _job(row: Any) -> Job:
-    return Job(**row._mapping)
+def read_row(row: Any) -> Job:
+    """Give the job of a row that has the columns LISTED."""
+    return Job(**{column.name: getattr(row, column.name) for column in LISTED})

@@ -1,5 +1,6 @@
 """Plugins' records: what every job so far says about how a plugin does."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -12,11 +13,17 @@ from app.domain.timing import Histogram
 from app.store.tables import breakdowns
 
 _C: Final = breakdowns.c
+_SEVERITY: Final = tuple(Health)
+_NEWEST: Final = 24
 
 
 @dataclass(slots=True)
 class PluginRecord:
-    """A plugin over all jobs that are stored. `timing` is per frame; health and the last fields are those of its newest use."""
+    """A plugin over all jobs that are stored; `timing` is per frame.
+
+    Health is the worst of its stages in the job that used it last, and the last fields are of that job. `p95_ms` are those of
+    its newest uses, the oldest first.
+    """
 
     jobs: int = 0
     frames: int = 0
@@ -26,6 +33,7 @@ class PluginRecord:
     health_reason: str = ""
     last_job_id: str | None = None
     last_at: datetime | None = None
+    p95_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_NEWEST))
 
 
 def record(tx: Connection, plugin_id: str) -> PluginRecord:
@@ -40,12 +48,17 @@ def records(tx: Connection) -> dict[str, PluginRecord]:
 
 def _records(tx: Connection, which: sa.ColumnElement[bool]) -> dict[str, PluginRecord]:
     found: dict[str, PluginRecord] = {}
-    jobs: dict[str, set[str]] = {}
+    worst: dict[str, dict[str, tuple[Health, str]]] = {}  # by plugin and job
     for row in tx.execute(sa.select(breakdowns).where(which).order_by(_C.updated_at)):
         _count(found.setdefault(row.plugin, PluginRecord()), row)
-        jobs.setdefault(row.plugin, set()).add(row.job_id)
-    for plugin, of_jobs in jobs.items():
-        found[plugin].jobs = len(of_jobs)
+        of_jobs = worst.setdefault(row.plugin, {})
+        before = of_jobs.get(row.job_id)
+        now = (row.health or Health.OK, row.health_reason)
+        of_jobs[row.job_id] = before if before and _SEVERITY.index(before[0]) > _SEVERITY.index(now[0]) else now
+    for plugin, of_jobs in worst.items():
+        known = found[plugin]
+        known.jobs = len(of_jobs)
+        known.health, known.health_reason = of_jobs[known.last_job_id or ""]
     return found
 
 
@@ -53,6 +66,6 @@ def _count(known: PluginRecord, row: Any) -> None:
     known.frames += row.frames
     known.soft_failures += row.soft_failures
     known.timing.merge(row.timing)
-    if row.health is not None:
-        known.health, known.health_reason = row.health, row.health_reason
+    if row.timing.count:
+        known.p95_ms.append(row.timing.percentile_ms(95))
     known.last_job_id, known.last_at = row.job_id, row.updated_at

@@ -9,8 +9,34 @@ from sqlalchemy.engine import Connection
 from app.domain.job import Segment, SegmentState, Wanted
 from app.store.tables import jobs, segments
 
+IN_HAND: Final = (SegmentState.LEASED, SegmentState.FOLLOWING)
 _C: Final = segments.c
-_OPEN: Final = sa.text("segments.state <> 'committed'")  # spelt as the partial index spells it, so that it is used
+OPEN: Final = sa.text("segments.state <> 'committed'")  # spelt as the partial index spells it, so that it is used
+# Built once: what happens to each segment must cost little.
+_JOB: Final[sa.BindParameter[str]] = sa.bindparam("of_job")
+FREE: Final = (_C.state == SegmentState.PENDING) | ((_C.state == SegmentState.LEASED) & (_C.lease_until <= sa.bindparam("now")))
+_FIRST: Final = (
+    sa.select(_C.segment_index)
+    .where(_C.job_id == _JOB, OPEN, FREE)
+    .order_by(_C.segment_index)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_CLAIM: Final = (
+    sa.update(segments)
+    .where(_C.job_id == _JOB, _C.segment_index == _FIRST)
+    .values(state=SegmentState.LEASED, term=_C.term + 1, holder=sa.bindparam("by"), lease_until=sa.bindparam("until"))
+    .returning(*_C)
+)
+_ANY_OPEN: Final = sa.select(sa.literal(1)).where(_C.job_id == _JOB, OPEN).limit(1)
+_SOME_LEFT: Final = (
+    sa.select(_C.segment_index)
+    .where(_C.job_id == _JOB, OPEN, _C.state.in_((SegmentState.PENDING, SegmentState.LEASED)))
+    .limit(1000)
+    .subquery()
+)
+_COUNT_LEFT: Final = sa.select(sa.func.count()).select_from(_SOME_LEFT)
 
 
 def add(tx: Connection, items: list[Segment]) -> None:
@@ -24,60 +50,24 @@ def claim(tx: Connection, job_id: str, *, holder: str, lease_s: float, now: date
 
     `now` is an aware datetime. None: nothing of this job can be claimed.
     """
-    free = (_C.state == SegmentState.PENDING) | ((_C.state == SegmentState.LEASED) & (_C.lease_until <= now))
-    first = (
-        sa.select(_C.segment_index)
-        .where(_C.job_id == job_id, _OPEN, free)
-        .order_by(_C.segment_index)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    claimed = (
-        sa.update(segments)
-        .where(_C.job_id == job_id, _C.segment_index == first)
-        .values(state=SegmentState.LEASED, term=_C.term + 1, holder=holder, lease_until=now + timedelta(seconds=lease_s))
-        .returning(*_C)
-    )
-    row = tx.execute(claimed).first()
-    return None if row is None else _segment(row)
+    until = now + timedelta(seconds=lease_s)
+    row = tx.execute(_CLAIM, {"of_job": job_id, "now": now, "by": holder, "until": until}).first()
+    return None if row is None else read(row)
 
 
 def renew(tx: Connection, segment: Segment, lease_s: float, now: datetime) -> Wanted | None:
     """Prolong a lease and say what is wanted of the job; None: the holder is fenced and must not commit."""
-    beat = sa.update(segments).where(*_held(segment)).values(lease_until=now + timedelta(seconds=lease_s))
+    beat = sa.update(segments).where(*held(segment)).values(lease_until=now + timedelta(seconds=lease_s))
     if tx.execute(beat).rowcount == 0:
         return None
-    wanted: Wanted = tx.execute(sa.select(jobs.c.wanted).where(jobs.c.id == segment.job_id)).scalar_one()
+    moved = sa.update(jobs).where(jobs.c.id == segment.job_id).values(moved_at=now).returning(jobs.c.wanted)
+    wanted: Wanted = tx.execute(moved).scalar_one()
     return wanted
 
 
-def commit(tx: Connection, segment: Segment, *, outputs_file: str, frames: int, loop_ms: float) -> bool:
-    """Commit a leased segment and count its frames to the job; False: fenced, or committed before, and nothing changed.
-
-    `frames` is how many frames were read, `loop_ms` how long the worker's loop took for them.
-    """
-    done = (
-        sa.update(segments)
-        .where(*_held(segment))
-        .values(
-            state=SegmentState.COMMITTED,
-            outputs_file=outputs_file,
-            frames=frames,
-            loop_ms=loop_ms,
-            lease_until=None,
-        )
-    )
-    if tx.execute(done).rowcount == 0:
-        return False
-    handled = jobs.c.frames_done + (segment.end - segment.start)
-    tx.execute(sa.update(jobs).where(jobs.c.id == segment.job_id).values(frames_done=handled))
-    return True
-
-
 def release(tx: Connection, segment: Segment) -> bool:
-    """Give a leased segment back, to be claimed by anybody; False: it was not held by this term any more."""
-    return _release(tx, *_held(segment)) == 1
+    """Give a segment in hand back, to be claimed by anybody; False: it was not held by this term any more."""
+    return _release(tx, *held(segment)) == 1
 
 
 def release_holder(tx: Connection, holder_prefix: str) -> int:
@@ -87,18 +77,18 @@ def release_holder(tx: Connection, holder_prefix: str) -> int:
 
 def holders(tx: Connection) -> set[str]:
     """Everybody who holds a segment."""
-    return set(tx.execute(sa.select(_C.holder).where(_C.state == SegmentState.LEASED).distinct()).scalars()) - {None}
+    return set(tx.execute(sa.select(_C.holder).where(_C.state.in_(IN_HAND)).distinct()).scalars()) - {None}
 
 
 def release_job(tx: Connection, job_id: str) -> int:
-    """Give back every leased segment of a job, which fences their holders; say how many."""
+    """Give back every segment of a job that is in somebody's hands, which fences them; say how many."""
     return _release(tx, _C.job_id == job_id)
 
 
 def states(tx: Connection, job_id: str) -> list[Segment]:
     """Every segment of a job, in frame order."""
     query = sa.select(segments).where(_C.job_id == job_id).order_by(_C.segment_index)
-    return [_segment(row) for row in tx.execute(query)]
+    return [read(row) for row in tx.execute(query)]
 
 
 def committed(tx: Connection, job_id: str, start: int = 0, end: int | None = None) -> list[Segment]:
@@ -106,24 +96,34 @@ def committed(tx: Connection, job_id: str, start: int = 0, end: int | None = Non
     query = sa.select(segments).where(_C.job_id == job_id, _C.state == SegmentState.COMMITTED, _C.end_frame > start)
     if end is not None:
         query = query.where(_C.start_frame < end, sa.literal(start) < end)
-    return [_segment(row) for row in tx.execute(query.order_by(_C.segment_index))]
+    return [read(row) for row in tx.execute(query.order_by(_C.segment_index))]
 
 
 def with_frame(tx: Connection, job_id: str, frame_index: int) -> Segment | None:
     """The segment that holds a frame, committed or not; None where the job has no such frame."""
     query = sa.select(segments).where(_C.job_id == job_id, _C.start_frame <= frame_index, _C.end_frame > frame_index)
     row = tx.execute(query).first()
-    return None if row is None else _segment(row)
+    return None if row is None else read(row)
 
 
 def count_open(tx: Connection, job_id: str) -> int:
     """How many segments of a job are not committed yet."""
-    return _count(tx, _C.job_id == job_id, _OPEN)
+    return _count(tx, _C.job_id == job_id, OPEN)
+
+
+def count_left(tx: Connection, job_id: str) -> int:
+    """How many segments of a job are still to be read, pending or leased, up to a thousand: more keep everybody busy."""
+    return tx.execute(_COUNT_LEFT, {"of_job": job_id}).scalar_one()
+
+
+def any_open(tx: Connection, job_id: str) -> bool:
+    """Say whether a segment of a job is not committed yet."""
+    return tx.execute(_ANY_OPEN, {"of_job": job_id}).first() is not None
 
 
 def count_leased(tx: Connection, job_id: str) -> int:
-    """How many segments of a job are leased, the leases that ran out included."""
-    return _count(tx, _C.job_id == job_id, _OPEN, _C.state == SegmentState.LEASED)
+    """How many segments of a job are in somebody's hands, those whose leases ran out included."""
+    return _count(tx, _C.job_id == job_id, OPEN, _C.state.in_(IN_HAND))
 
 
 def loop_ms(tx: Connection, job_id: str) -> float:
@@ -141,18 +141,20 @@ def remove(tx: Connection, job_id: str) -> None:
     tx.execute(sa.delete(segments).where(_C.job_id == job_id))
 
 
-def _held(segment: Segment) -> tuple[sa.ColumnElement[bool], ...]:
+def held(segment: Segment) -> tuple[sa.ColumnElement[bool], ...]:
+    """Condition of a segment being in hand under this term."""
     return (
         _C.job_id == segment.job_id,
         _C.segment_index == segment.index,
         _C.term == segment.term,
-        _C.state == SegmentState.LEASED,
+        _C.state.in_(IN_HAND),
     )
 
 
 def _release(tx: Connection, *which: sa.ColumnElement[bool]) -> int:
-    back = sa.update(segments).where(*which, _C.state == SegmentState.LEASED)
-    return tx.execute(back.values(state=SegmentState.PENDING, holder=None, lease_until=None)).rowcount
+    before = sa.case((_C.state == SegmentState.FOLLOWING, SegmentState.AWAITING.value), else_=SegmentState.PENDING.value)
+    back = sa.update(segments).where(*which, _C.state.in_(IN_HAND))
+    return tx.execute(back.values(state=before, holder=None, lease_until=None)).rowcount
 
 
 def _count(tx: Connection, *which: Any) -> int:
@@ -173,7 +175,8 @@ def _values(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _segment(row: Any) -> Segment:
+def read(row: Any) -> Segment:
+    """A row of the table as a segment."""
     return Segment(
         job_id=row.job_id,
         index=row.segment_index,

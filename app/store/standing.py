@@ -1,9 +1,34 @@
-"""How jobs stand by their rows: what the feed tells of those that nobody has heard of since the server started."""
+"""How jobs stand by their rows: what the feed tells of those that nobody has heard of, and whether work goes on."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from app.domain.errors import UnknownJob
 from app.domain.insight import Insight, Progress
+from app.domain.job import JobStatus
 from app.store import jobs
 from app.store.engine import Store, utc_now
+from app.store.tables import jobs as job_rows
+
+
+class Movement(NamedTuple):
+    """How many of the server's jobs wait for frames to be done, and when any of them moved last (None: there is no job).
+
+    A job moves when its status or what is wanted of it changes, when a segment is committed, and when a lease is renewed.
+    """
+
+    jobs: int
+    moved_at: datetime | None
+
+
+def movement(tx: Connection) -> Movement:
+    """Say whether and how the server's queued and running jobs move."""
+    waiting = job_rows.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]) & job_rows.c.runner.is_(None)
+    row = tx.execute(sa.select(sa.func.count(), sa.func.max(job_rows.c.moved_at)).where(waiting)).one()
+    return Movement(*row)
 
 
 def open_jobs(store: Store) -> frozenset[str]:
@@ -32,3 +57,12 @@ def progress_of(store: Store, job_id: str) -> list[Insight]:
             eta_s=0.0 if job.status.succeeded else None,
         )
     ]
+
+
+def plugins_of(store: Store, job_id: str) -> dict[str, str]:
+    """Plugin of each stage of a job, by the stage's id; nothing for a job that is not there."""
+    try:
+        with store.read() as tx:
+            return {stage.id: stage.plugin for stage in jobs.get(tx, job_id).pipeline.stages}
+    except UnknownJob:
+        return {}

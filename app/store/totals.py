@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.device import FallbackCode
 from app.domain.job import JobStatus, SegmentState
-from app.store.tables import breakdowns, decisions, jobs, segments, warnings
+from app.store.tables import decisions, jobs, segments, warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,6 @@ class Totals:
     jobs: Mapping[JobStatus, int]
     segments: Mapping[SegmentState, int]
     frames: int
-    soft_failures: int
     warnings: int
     fallbacks: Mapping[FallbackCode, int]
 
@@ -39,7 +38,6 @@ def totals(tx: Connection) -> Totals:
         jobs=_grouped(tx, jobs.c.status, JobStatus),
         segments=_grouped(tx, segments.c.state, SegmentState),
         frames=_sum(tx, jobs.c.frames_done),
-        soft_failures=_sum(tx, breakdowns.c.soft_failures),
         warnings=_sum(tx, warnings.c.total),
         fallbacks={code: int(count or 0) for code, count in zip(_FALLBACKS, fallbacks, strict=True)},
     )

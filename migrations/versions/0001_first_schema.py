@@ -18,6 +18,8 @@ def upgrade() -> None:
     _create_decisions()
     _create_facts()
     _create_job_plugins()
+    _create_job_tags()
+    _create_pipelines()
     _create_segments()
     _create_warnings()
     _create_fact_counter()
@@ -25,7 +27,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop every table."""
-    for table in ("fact_counter", "warnings", "segments", "job_plugins", "facts", "decisions", "breakdowns", "jobs"):
+    belonging = ("warnings", "segments", "job_tags", "job_plugins", "facts", "decisions", "breakdowns")
+    for table in ("fact_counter", "pipelines", *belonging, "jobs"):
         op.drop_table(table)
 
 
@@ -50,7 +53,9 @@ def _create_jobs() -> None:
         sa.Column("frames_total", sa.BigInteger()),
         sa.Column("frames_done", sa.BigInteger(), nullable=False),
         sa.Column("progress_told", sa.Integer(), nullable=False),
+        sa.Column("versions", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.Column("error", sa.Text()),
@@ -96,6 +101,7 @@ def _create_decisions() -> None:
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=False),
+        sa.Column("fallback", sa.Boolean(), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_decisions_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
@@ -125,6 +131,28 @@ def _create_job_plugins() -> None:
         sa.PrimaryKeyConstraint("job_id", "plugin", name=op.f("pk_job_plugins")),
     )
     op.create_index(op.f("ix_job_plugins_plugin"), "job_plugins", ["plugin"])
+
+
+def _create_job_tags() -> None:
+    op.create_table(
+        "job_tags",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_tags_job_id_jobs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "tag", name=op.f("pk_job_tags")),
+    )
+    op.create_index(op.f("ix_job_tags_tag"), "job_tags", ["tag"])
+
+
+def _create_pipelines() -> None:
+    op.create_table(
+        "pipelines",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("pipeline", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_pipelines")),
+    )
 
 
 def _create_segments() -> None:

@@ -6,9 +6,10 @@ keys that rise with presentation: times where the container's can be trusted, ra
 
 from bisect import insort
 from heapq import heappop, heappush
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import av
+import msgspec
 
 from app.domain.media import DecodePlan, FrameClock, SegmentEntry
 from app.media.poc import PictureOrder, UnknownOrder
@@ -16,7 +17,7 @@ from app.media.poc import PictureOrder, UnknownOrder
 REORDER = 16  # no codec here shows a picture more than 16 pictures after one decoded later (H.264 A.3.1, H.265 A.4.2)
 
 
-class Shown(NamedTuple):
+class Shown(msgspec.Struct, gc=False):
     """Keys of the frames that were lost before this one, and its own key (None: it comes too late and is not counted)."""
 
     lost: list[int]

@@ -3,12 +3,12 @@
 from bisect import insort
 from collections.abc import Generator, Iterator
 from itertools import chain
-from typing import NamedTuple
 
 import av
+import msgspec
 
 from app.domain.media import DecodePlan, SeekBy, SegmentEntry
-from app.media.sources.clock import Clock, clock_for
+from app.media.sources.clock import Clock, Shown, clock_for
 
 _REWINDS = 13  # one second, then twice as far each time: beyond an hour, read from the start
 
@@ -19,7 +19,7 @@ _GAP = "a picture before it is missing"
 _BEGINNING = -(1 << 63)  # before every key
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, gc=False):
     """A frame of the run by its key on the plan's clock; `frame` is None where it was lost.
 
     `doubt` says why the picture may be wrong (empty: no reason to think so).
@@ -64,37 +64,31 @@ class Run:
     def __init__(self, path: str, plan: DecodePlan, entry: SegmentEntry) -> None:
         self.entry = entry
         self._container, self._stream, self._packets = _open_at(path, plan, entry)
+        self._context = self._stream.codec_context
         first = next(self._packets)
         self._packets = chain((first,), self._packets)
-        self._clock: Clock = clock_for(plan, entry, first, self._stream.codec_context.extradata)
+        self._clock: Clock = clock_for(plan, entry, first, self._context.extradata)
         # Packets from which on pictures may be wrong, up to the next key picture; those after a gap in the file to begin with.
         self._doubts = [(number, _GAP) for number in entry.gaps]
         self._events = self._decode()
         self._held: Event | None = None
-        self.passed = _BEGINNING
+        self.passed = _BEGINNING  # every event before this key was given or passed over
 
-    def peek(self) -> Event | None:
-        """Give the next event and keep it; None when the run has ended."""
-        if self._held is None:
-            self._held = next(self._events, None)
-        return self._held
-
-    def take(self) -> None:
-        """Go past the event that `peek` gave."""
-        if self._held is not None:
-            self.passed = self._held.key + 1
+    def between(self, first: int, until: int) -> Iterator[Event]:
+        """Give the events with `first <= key < until`, passing over those before; what lies behind stays for the next time."""
+        events = self._events if self._held is None else chain((self._held,), self._events)
         self._held = None
+        for event in events:
+            if event.key >= until:
+                self._held = event
+                return
+            self.passed = event.key + 1
+            if event.key >= first:
+                yield event
 
     def shared_with(self, entry: SegmentEntry) -> bool:
         """Say whether another segment is decoded from the same key packet."""
-        mine, other = self.entry, entry
-        return (mine.key_pos, mine.key_pts, mine.key_dts, mine.key_size, mine.feed) == (
-            other.key_pos,
-            other.key_pts,
-            other.key_dts,
-            other.key_size,
-            other.feed,
-        )
+        return self.entry.shares_key(entry)
 
     def close(self) -> None:
         """Close the file."""
@@ -102,35 +96,37 @@ class Run:
         self._container.close()
 
     def _decode(self) -> Generator[Event, None, None]:
-        context, ordinal = self._stream.codec_context, 0
+        clock, feed, ordinal = self._clock, self.entry.feed, 0
         for packet in self._packets:
-            self._clock.feed(ordinal, packet)
+            clock.feed(ordinal, packet)
             if packet.is_corrupt:
                 self._suspect(ordinal, "a packet is damaged")
             packet.pts = packet.dts = ordinal
-            try:
-                frames = context.decode(packet)
-            except av.FFmpegError as error:
-                self._suspect(ordinal, said(error))
-                frames = []
-            for frame in frames:
-                yield from self._place(frame, ordinal)
+            for frame in self._given(packet, ordinal):
+                shown = clock.show(frame.pts)
+                if shown.lost or self._doubts or frame.is_corrupt:
+                    yield from self._place(frame, shown, ordinal)
+                elif shown.key is not None:
+                    yield Event(shown.key, frame, "")
             ordinal += 1
-            if ordinal == self.entry.feed:
+            if ordinal == feed:
                 break
-        try:
-            frames = context.decode(None)
-        except av.FFmpegError as error:
-            self._suspect(ordinal, said(error))
-            frames = []
-        for frame in frames:
-            yield from self._place(frame, ordinal)
-        for key in self._clock.rest():
+        for frame in self._given(None, ordinal):
+            yield from self._place(frame, clock.show(frame.pts), ordinal)
+        for key in clock.rest():
             yield Event(key, None, "")
 
-    def _place(self, frame: av.VideoFrame, fed: int) -> Iterator[Event]:
+    def _given(self, packet: "av.Packet[av.VideoStream] | None", ordinal: int) -> list[av.VideoFrame]:
+        """Give the pictures that come out of the decoder with a packet, or without one at the end."""
+        try:
+            return self._context.decode(packet)
+        except av.FFmpegError as error:
+            self._suspect(ordinal, said(error))
+            return []
+
+    def _place(self, frame: av.VideoFrame, shown: Shown, fed: int) -> Iterator[Event]:
+        """Give the frames lost before this one and, unless it comes too late, this one, with what makes it doubtful."""
         number = fed if frame.pts is None else frame.pts
-        shown = self._clock.show(frame.pts)
         for key in shown.lost:
             yield Event(key, None, "")
         if frame.key_frame:

@@ -56,7 +56,7 @@ class VideoSource:
         if entry is None:
             raise ValueError("a video's segment was planned without an entry")
         try:
-            for event in self._window(entry):
+            for event in self._run_at(entry).between(entry.first, entry.until):
                 if index == planned.end:  # the file gives more than when it was planned: the plan stands
                     break
                 if event.frame is None:
@@ -79,14 +79,6 @@ class VideoSource:
         if self._run is not None:
             self._run.close()
             self._run = None
-
-    def _window(self, entry: SegmentEntry) -> Iterator[Event]:
-        """Give the run's events that are the segment's."""
-        run = self._run_at(entry)
-        while (event := run.peek()) is not None and event.key < entry.until:
-            run.take()
-            if event.key >= entry.first:
-                yield event
 
     def _run_at(self, entry: SegmentEntry) -> Run:
         """Go on with the run at hand where it is the segment's and not past it, else open the segment's own."""

@@ -1,6 +1,5 @@
 """A store with a job in any state, for actions: rows are moved there as the dispatcher would."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,9 @@ from app.domain.job import Job, JobStatus, Segment, Wanted
 from app.domain.media import SourceKind, SourceRef
 from app.registry.discover import Catalogue
 from app.store import jobs, segments
-from app.store.engine import Store, migrate, utc_now
+from app.store.engine import Store, utc_now
 from tests.conftest import ROOT
+from tests.postgres import history_of
 
 PATHS = {  # how a queued job comes to each status
     JobStatus.QUEUED: (),
@@ -29,18 +29,10 @@ PATHS = {  # how a queued job comes to each status
 }
 
 
-@pytest.fixture(scope="session")
-def empty_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with no job, migrated once and copied for each test."""
-    path = tmp_path_factory.mktemp("history") / "sightline.db"
-    migrate(f"sqlite:///{path}", ROOT / "migrations")
-    return path
-
-
 @pytest.fixture
-def store(tmp_path: Path, empty_history: Path) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """An open store with no job."""
-    opened = Store(f"sqlite:///{shutil.copy(empty_history, tmp_path)}")
+    opened = Store(history_of(tmp_path))
     yield opened
     opened.close()
 
@@ -58,11 +50,9 @@ def source(still: Path) -> SourceRef:
 
 
 @pytest.fixture(scope="session")
-def submitted(
-    tmp_path_factory: pytest.TempPathFactory, empty_history: Path, catalogue: Catalogue, source: SourceRef
-) -> tuple[Job, list[Segment]]:
+def submitted(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, source: SourceRef) -> tuple[Job, list[Segment]]:
     """A job on a picture with its segments, as `submit` stores it."""
-    store = Store(f"sqlite:///{shutil.copy(empty_history, tmp_path_factory.mktemp('submitted'))}")
+    store = Store(history_of(tmp_path_factory.mktemp("submitted")))
     draft = Draft(source=source, plugins=("people_hog",))
     job, _ = anyio.run(partial(submit, draft, store=store, catalogue=catalogue, max_queued=1, wake=lambda: None))
     with store.read() as tx:

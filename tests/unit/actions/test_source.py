@@ -1,4 +1,4 @@
-"""Sources named by a path: only in the open folders, links followed, and nothing told of what lies outside."""
+"""Sources named by a path, in the open folders alone, and by an address, on public networks unless private ones are allowed."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.actions.source import open_path, open_url
 from app.domain.errors import UnsupportedSource
-from app.domain.media import SourceKind
+from app.domain.media import SourceKind, SourceRef
 
 
 @pytest.fixture
@@ -66,6 +66,58 @@ def test_a_relative_path_and_a_server_without_open_folders_are_refused(opened: P
         open_path(str(opened / "a.png"), [])
 
 
-def test_an_address_is_not_supported_yet() -> None:
-    with pytest.raises(UnsupportedSource, match="not supported yet"):
-        open_url("rtsp://camera.example/1")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://localhost:8000/v1/jobs",
+        "http://2130706433/",
+        "http://0/",
+        "rtsp://10.1.2.3/stream",
+        "rtsp://192.168.0.10:554/stream",
+        "http://169.254.169.254/latest/meta-data",
+        "http://100.64.0.1/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://[fd00::1]/",
+        "http://[fe80::1]/",
+        "udp://239.1.2.3:5000",
+        "udp://:5000",
+        "https://8.8.8.8/live/index.m3u8",
+    ],
+)
+def test_an_address_that_leads_into_a_private_network_is_refused_unless_that_is_allowed(url: str) -> None:
+    with pytest.raises(UnsupportedSource, match="SIGHTLINE_ALLOW_PRIVATE_SOURCES=true allows"):
+        open_url(url, allow_private=False)
+    assert open_url(url, allow_private=True).url == url
+
+
+def test_a_public_address_is_taken_without_connecting_to_it() -> None:
+    source = open_url(" https://user:word@8.8.8.8:1/clip.mp4?key=1 ", allow_private=False)
+    assert source == SourceRef(
+        SourceKind.STREAM, "https://***@8.8.8.8:1/clip.mp4?key=***", None, url="https://user:word@8.8.8.8:1/clip.mp4?key=1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "such as rtsp"),
+        ("camera/1", "begins with http"),
+        ("file:///etc/passwd", "begins with http"),
+        ("concat:http://a|http://b", "begins with http"),
+        ("http:/one.example/x", "begins with http"),
+        ("http://", "names no host"),
+        ("http://one.example:port/", "such as rtsp"),
+        ("http://one.example/a b", "without blanks"),
+        ("rtsp://user:secret/x@one.example/1", "%2F"),
+        ("gopher://user:secret@one.example/1", "begins with http"),
+    ],
+)
+def test_what_is_no_address_is_refused_and_its_password_not_repeated(url: str, words: str) -> None:
+    with pytest.raises(UnsupportedSource) as caught:
+        open_url(url, allow_private=True)
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from app.actions import submit as submitting
-from app.actions.draft import Draft, read_pipeline
+from app.actions.draft import Draft, read_stages
 from app.actions.submit import new_job_id, submit
 from app.domain.errors import (
     BadDevice,
@@ -52,7 +52,7 @@ def test_a_job_is_stored_with_its_options_filled_in_and_its_segments(
     store: Store, catalogue: Catalogue, draft: Draft, clip: Path
 ) -> None:
     source = SourceRef(kind=SourceKind.VIDEO, name="clip", path=str(clip))
-    pipeline = read_pipeline({"stages": [{"id": "a", "plugin": "people_hog", "options": {"min_confidence": 0.25}}]})
+    pipeline = read_stages({"stages": [{"id": "a", "plugin": "people_hog", "options": {"min_confidence": 0.25}}]})
     wanted = replace(draft, source=source, stages=pipeline, plugins=(), loop=2, set_options={"a": {"max_width": 320}})
     job, created = ask(wanted, store, catalogue)
     assert created
@@ -85,7 +85,7 @@ def test_what_cannot_run_is_refused_before_the_source_is_looked_at(
         (replace(draft, plugins=()), BadPipeline),
         (replace(draft, set_options={"people_hog": {"zoom": 1}}), BadOption),
         (replace(draft, set_options={"other": {"max_width": 1}}), BadOption),
-        (replace(draft, stages=read_pipeline({"stages": [{"plugin": "people_hog", "device": "tpu"}]})), BadDevice),
+        (replace(draft, stages=read_stages({"stages": [{"plugin": "people_hog", "device": "tpu"}]})), BadDevice),
     ]
     for flawed, error in wrong:
         with pytest.raises(error):

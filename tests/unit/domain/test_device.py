@@ -70,3 +70,16 @@ def test_the_example_decision_is_evidence_and_comes_back_from_json() -> None:
     assert EXAMPLE_DECISION.fallback
     assert EXAMPLE_DECISION.code is EXAMPLE_DECISION.attempts[0].code
     assert msgspec.json.decode(msgspec.json.encode(EXAMPLE_DECISION), type=DeviceDecision) == EXAMPLE_DECISION
+
+
+@pytest.mark.parametrize(
+    ("made", "field"),
+    [
+        (DeviceRequest.parse("cuda:1"), "ordinal"),
+        (EXAMPLE_DECISION, "fallback"),
+        (EXAMPLE_DECISION.attempts[0], "reason"),
+    ],
+)
+def test_what_was_asked_for_and_decided_cannot_be_changed(made: object, field: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(made, field, None)

@@ -1,56 +1,104 @@
-"""The rules that judge a stage's health, each on both sides of its border."""
-
-from typing import Any
+"""The rules that judge a stage's health, each on both sides of its border, and on both sides of the way back."""
 
 import pytest
 
-from app.domain.health import Health, judge
+from app.domain.health import WINDOW_FRAMES, Health, RecentPast, Vitals, disabled, judge
+
+OK, DEGRADED, FAILING = Health
 
 
-def verdict(**facts: Any) -> tuple[Health, str]:
-    return judge(**({"frames": 0, "soft_failures": 0, "p95_ms": 10.0, "budget_ms": 50.0} | facts))
+def health(frames: int, *, previous: Health = OK, budget: float | None = 50.0, **bad: int) -> Health | None:
+    verdict = judge(Vitals(frames, **bad), previous, budget)
+    return None if verdict is None else verdict.health
 
 
-@pytest.mark.parametrize("facts", [{}, {"frames": 1000}, {"frames": 1000, "budget_ms": None, "p95_ms": 9e9}])
-def test_a_stage_that_does_its_work_is_ok_and_gives_no_reason(facts: dict[str, Any]) -> None:
-    assert verdict(**facts) == (Health.OK, "")
+@pytest.mark.parametrize("frames", [0, 1, 20, 200])
+def test_a_stage_that_does_its_work_is_ok_and_gives_no_reason(frames: int) -> None:
+    assert judge(Vitals(frames), OK, 50.0) == (OK, "")
 
 
 @pytest.mark.parametrize(
-    ("frames", "failed", "health", "reason"),
+    ("previous", "failures", "expected"),
     [
-        (991, 9, Health.OK, ""),
-        (990, 10, Health.DEGRADED, "10 frames of 1000 failed (1.0%)."),
-        (801, 199, Health.DEGRADED, "199 frames of 1000 failed (19.9%)."),
-        (800, 200, Health.FAILING, "200 frames of 1000 failed (20%)."),
-        (0, 1000, Health.FAILING, "1000 frames of 1000 failed (100%)."),
-        (18, 1, Health.DEGRADED, "1 frame of 19 failed (5.3%)."),
-        (10, 9, Health.DEGRADED, "9 frames of 19 failed (47.4%)."),
-        (16, 4, Health.FAILING, "4 frames of 20 failed (20%)."),
+        (OK, 1, OK), (OK, 2, DEGRADED), (OK, 39, DEGRADED), (OK, 40, FAILING), (OK, 200, FAILING),
+        (DEGRADED, 1, DEGRADED), (DEGRADED, 0, OK), (DEGRADED, 39, DEGRADED), (DEGRADED, 40, FAILING),
+        (FAILING, 40, FAILING), (FAILING, 20, FAILING), (FAILING, 19, DEGRADED), (FAILING, 0, OK),
     ],
-)
-def test_failures_degrade_from_one_in_a_hundred_and_fail_from_one_in_five(
-    frames: int, failed: int, health: Health, reason: str
+)  # fmt: skip
+def test_failures_degrade_from_one_in_a_hundred_fail_from_one_in_five_and_end_at_half_of_that(
+    previous: Health, failures: int, expected: Health
 ) -> None:
-    assert verdict(frames=frames, soft_failures=failed) == (health, reason)
+    assert health(200, previous=previous, failures=failures) is expected
 
 
-@pytest.mark.parametrize(("p95", "health"), [(50.0, Health.OK), (50.1, Health.DEGRADED)])
-def test_a_stage_over_its_budget_is_degraded(p95: float, health: Health) -> None:
-    assert verdict(frames=20, p95_ms=p95)[0] is health
+@pytest.mark.parametrize(
+    ("previous", "over", "expected"),
+    [(OK, 19, OK), (OK, 20, DEGRADED), (OK, 200, DEGRADED), (DEGRADED, 10, DEGRADED), (DEGRADED, 9, OK)],
+)
+def test_a_stage_is_degraded_by_one_frame_in_ten_over_budget_until_it_is_less_than_one_in_twenty(
+    previous: Health, over: int, expected: Health
+) -> None:
+    assert health(200, previous=previous, over_budget=over) is expected
+    assert health(200, previous=OK, over_budget=200, budget=None) is OK
 
 
-def test_a_stage_over_its_budget_says_by_how_much() -> None:
-    assert verdict(frames=500, p95_ms=312.44, budget_ms=150).reason == "p95 is 312.4 ms, over the budget of 150 ms."
+@pytest.mark.parametrize(("restarts", "expected"), [(0, OK), (1, DEGRADED), (2, DEGRADED), (3, FAILING)])
+def test_a_stage_that_takes_workers_down_is_degraded_and_then_failing(restarts: int, expected: Health) -> None:
+    assert health(100, restarts=restarts) is expected
+    assert health(100, restarts=2, previous=FAILING) is FAILING
 
 
-def test_a_few_frames_say_nothing_about_the_budget() -> None:
-    assert verdict(frames=19, p95_ms=1e6)[0] is Health.OK
+def test_a_few_frames_say_nothing_about_the_budget_and_take_no_bad_verdict_back() -> None:
+    assert health(19, over_budget=19) is OK
+    assert health(20, over_budget=20) is DEGRADED
+    assert health(19, previous=DEGRADED) is None
+    assert health(20, previous=DEGRADED) is OK
+    assert health(2, failures=1) is DEGRADED
+    assert health(20, failures=10) is FAILING
 
 
-def test_failures_weigh_more_than_the_budget() -> None:
-    assert "failed" in verdict(frames=900, soft_failures=100, p95_ms=100.0).reason
+def test_every_verdict_has_its_reason_in_words() -> None:
+    said = {
+        judge(Vitals(200, failures=12), OK, 50.0).reason: "12 of the last 200 frames failed (6.0%).",
+        judge(Vitals(180, over_budget=90), OK, 2.5).reason: (
+            "90 of the last 180 frames took longer than the budget of 2.5 ms."
+        ),
+        judge(Vitals(50, restarts=1), OK, 50.0).reason: "It took its worker down once within the last 50 frames.",
+        judge(Vitals(50, restarts=4), OK, 50.0).reason: "It took its worker down 4 times within the last 50 frames.",
+        judge(Vitals(200, over_budget=3), DEGRADED, 50.0).reason: (
+            "Well again: none of the last 200 frames failed (0.0%). "
+            "3 of the last 200 frames took longer than the budget of 50 ms."
+        ),
+        disabled(2, 5).reason: "Disabled after 2 frames of 5 failed.",
+    }
+    assert list(said) == list(said.values())
+    assert disabled(2, 5).health is FAILING
 
 
-def test_a_disabled_stage_is_failing_however_few_frames_it_saw() -> None:
-    assert verdict(frames=3, soft_failures=2, disabled=True) == (Health.FAILING, "Disabled after 2 frames of 5 failed.")
+def test_the_worst_decides() -> None:
+    assert judge(Vitals(200, failures=60, over_budget=200), OK, 50.0).reason.startswith("60 of the last 200 frames failed")
+    assert "budget" in judge(Vitals(200, over_budget=100), OK, 50.0).reason
+
+
+def test_what_is_long_past_is_forgotten_and_a_full_window_is_kept() -> None:
+    recent = RecentPast()
+    for _ in range(10):
+        recent.add(Vitals(30, failures=30))
+    assert recent.sum == Vitals(210, failures=210)
+    for _ in range(7):
+        recent.add(Vitals(30))
+    assert recent.sum == Vitals(210)
+    recent.add(Vitals(5000, restarts=1))
+    assert recent.sum == Vitals(5000, restarts=1)
+    recent.add(Vitals())
+    assert recent.sum.frames >= WINDOW_FRAMES
+
+
+def test_a_share_that_wavers_about_the_border_does_not_tell_a_change_each_time() -> None:
+    now, told = OK, []
+    for over in (10, 19, 21, 19, 21, 18, 12, 9, 12, 19):
+        verdict = judge(Vitals(200, over_budget=over), now, 50.0)
+        if verdict.health is not now:
+            now = verdict.health
+            told.append(now)
+    assert told == [DEGRADED, OK]

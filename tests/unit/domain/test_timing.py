@@ -85,3 +85,8 @@ def test_one_duration_is_every_percentile_or_less(value: int) -> None:
     histogram = counted([value])
     assert histogram.percentile_ms(100) == value / 1000
     assert histogram.percentile_ms(50) <= value / 1000
+
+
+@given(st.lists(durations), st.integers(0, 30))
+def test_counting_below_a_power_of_two_is_exact(values: list[int], power: int) -> None:
+    assert counted(values).count_below(1 << power) == sum(value < 1 << power for value in values)

@@ -1,7 +1,9 @@
 """Small clips of every kind the media tests read, made with PyAV when first asked for."""
 
+import os
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -73,19 +75,31 @@ CLIPS = {
     "h264_wrapped_flv": Clip("wrapped.flv", "libx264", x264(), times=lambda n: n - 30, container=_AS_GIVEN),
     "h264_late": Clip("late.ts", "libx264", x264(), times=lambda n: n + 5000),
     "h264_sound": Clip("sound.mp4", "libx264", x264(), sound=True),
+    "h264_vfr_ts": Clip("vfr.ts", "libx264", x264("open-gop=1"), times=lambda n: n * 3 + n * n % 3),
+    "h264_fields": Clip("fields.mp4", "libx264", x264("tff=1")),
+    "h264_ten_bits": Clip("ten_bits.mp4", "libx264", x264("open-gop=1"), pix_fmt="yuv420p10le"),
     "hevc_closed": Clip("hevc.mp4", "libx265", x265("open-gop=0")),
     "hevc_open": Clip("hevc_open.mkv", "libx265", x265("open-gop=1")),
     "hevc_ts": Clip("hevc.ts", "libx265", x265("open-gop=1")),
+    "hevc_intra": Clip("hevc_intra.mp4", "libx265", x265("keyint=1:min-keyint=1:bframes=0")),
+    "hevc_long": Clip("hevc_long.mp4", "libx265", x265("keyint=1000:open-gop=0")),
+    "hevc_vfr": Clip("hevc_vfr.mkv", "libx265", x265("open-gop=1"), times=lambda n: n * 4 + n * n % 3),
+    "hevc_negative": Clip("hevc_negative.mp4", "libx265", x265("open-gop=0"), times=lambda n: n - 30, container=_AS_GIVEN),
     "hevc_raw": Clip("raw.hevc", "libx265", x265("open-gop=1")),
     "mpeg4_raw": Clip("raw.m4v", "mpeg4", gop(30, 2)),
     "mpeg4_mp4": Clip("mpeg4.mp4", "mpeg4", gop(30, 2)),
+    "mpeg4_long": Clip("mpeg4_long.mp4", "mpeg4", gop(600, 2)),
+    "mpeg4_vfr": Clip("mpeg4_vfr.mkv", "mpeg4", gop(30, 2), times=lambda n: n * 4 + n * n % 3),
     "mpeg4_avi": Clip("mpeg4.avi", "mpeg4", gop(30)),
     "mpeg4_avi_b": Clip("mpeg4_b.avi", "mpeg4", gop(30, 2)),
     "mpeg2_ts": Clip("mpeg2.ts", "mpeg2video", gop(15, 2)),
     "mpeg2_ps": Clip("mpeg2.mpg", "mpeg2video", gop(15, 2)),
     "mjpeg_avi": Clip("mjpeg.avi", "mjpeg", pix_fmt="yuvj420p"),
+    "mjpeg_vfr": Clip("mjpeg_vfr.mov", "mjpeg", pix_fmt="yuvj420p", times=lambda n: n * 3 + n % 2),
     "mjpeg_mov": Clip("mjpeg.mov", "mjpeg", pix_fmt="yuvj420p"),
     "vp9": Clip("vp9.webm", "libvpx-vp9", _VPX | {"auto-alt-ref": "1", "lag-in-frames": "12"}),
+    "vp9_vfr": Clip("vp9_vfr.webm", "libvpx-vp9", _VPX | {"g": "90"}, times=lambda n: n * 4 + n * n % 3),
+    "vp9_mp4": Clip("vp9.mp4", "libvpx-vp9", _VPX | {"g": "1000"}),
     "vp8": Clip("vp8.webm", "libvpx", _VPX),
     "av1": Clip("av1.mp4", "libsvtav1", {"preset": "12", "g": "40", "svtav1-params": "lp=1"}, frames=100),
     "ffv1": Clip("ffv1.mkv", "ffv1", {"g": "20", "level": "3"}),
@@ -105,10 +119,18 @@ def pictures(count: int, size: tuple[int, int] = SIZE) -> Iterable[NDArray[np.ui
         yield np.clip(canvas[n % 64 : n % 64 + height, 2 * n : 2 * n + width] + grain, 0, 255).astype(np.uint8)
 
 
+@contextmanager
+def same_schedule() -> Iterator[None]:
+    """Keep this process scheduled as it was: SVT-AV1 as root takes real-time priority, and all children would inherit it."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    os.sched_setscheduler(0, policy, parameters)
+
+
 def make(clip: Clip, folder: Path) -> Path:
     """Encode a clip into a folder."""
     path = folder / clip.file
-    with av.open(str(path), "w", options=dict(clip.container)) as container:
+    with same_schedule(), av.open(str(path), "w", options=dict(clip.container)) as container:
         stream: Any = container.add_stream(clip.codec, rate=25)
         stream.width, stream.height = SIZE
         stream.pix_fmt, stream.options = clip.pix_fmt, dict(clip.options)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import UnreadableMedia
-from app.media.preview import PreviewCache, encode_preview, render_frame
+from app.media.preview import PreviewCache, encode_preview, render_frame, render_frames
 from app.media.sources import open_source
 from tests.unit.media.clips import pictures
 from tests.unit.media.conftest import ClipPath, planned
@@ -77,6 +77,15 @@ def test_any_frame_is_decoded_on_demand(clip: ClipPath, index: int) -> None:
     jpeg = asyncio.run(render_frame(ref, plan, index))
     assert jpeg == encode_preview(wanted, width=96, quality=90)[0]
     source.close()
+
+
+def test_frames_decoded_together_are_those_decoded_alone_and_end_with_their_segment(clip: ClipPath) -> None:
+    ref, plan = planned(clip("h264_open"))
+    segment = plan.segments[0]
+    together = asyncio.run(render_frames(ref, plan, segment.end - 3, 16))
+    assert list(together) == [segment.end - 3, segment.end - 2, segment.end - 1]
+    assert together[segment.end - 1] == asyncio.run(render_frame(ref, plan, segment.end - 1))
+    assert len(asyncio.run(render_frames(ref, plan, segment.start, 4))) == 4
 
 
 def test_a_frame_on_demand_can_be_made_smaller(clip: ClipPath) -> None:

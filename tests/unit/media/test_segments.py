@@ -20,7 +20,7 @@ NOT_BY_TIME = {
     "h264_wrapped_flv": FrameClock.POC,
     "hevc_raw": FrameClock.COUNT,
 }
-CUT_OFF = {"h264_negative": 30}  # frames an edit list hides
+CUT_OFF = {"h264_negative": 30, "hevc_negative": 30}  # frames an edit list hides
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -71,14 +71,18 @@ def test_leading_pictures_of_an_open_group_belong_to_the_run_before(clip: ClipPa
     assert first.entry.feed > first.end - first.start
 
 
-@pytest.mark.parametrize("name", ["h264_long", "h264_refresh", "h264_avi_open", "hevc_raw", "gif"])
+@pytest.mark.parametrize(
+    "name", ["h264_long", "h264_refresh", "h264_avi_open", "hevc_long", "hevc_raw", "mpeg4_long", "vp9_mp4", "gif"]
+)
 def test_a_file_that_may_be_cut_nowhere_is_one_run(clip: ClipPath, name: str) -> None:
     plan = plan_source(video(clip(name)))
     keys = {(segment.entry.key_pos, segment.entry.key_size) for segment in plan.segments if segment.entry}
     assert len(keys) == 1
 
 
-@pytest.mark.parametrize("name", ["h264_closed", "h264_open", "hevc_ts", "mpeg4_avi", "mpeg4_avi_b", "vp9", "av1", "ffv1"])
+@pytest.mark.parametrize(
+    "name", ["h264_closed", "h264_open", "hevc_ts", "hevc_vfr", "mpeg4_avi", "mpeg4_avi_b", "vp9", "av1", "ffv1"]
+)
 def test_a_file_with_keyframes_is_cut_at_them(clip: ClipPath, name: str) -> None:
     plan = plan_source(video(clip(name)))
     keys = {(segment.entry.key_pos, segment.entry.key_size) for segment in plan.segments if segment.entry}

@@ -11,6 +11,7 @@ from app.domain.insight import Warned
 from app.domain.job import JobStatus, Segment
 from app.store import facts, jobs, segments
 from app.store.engine import Store, utc_now
+from tests.committing import commit_alone
 
 
 def say(*words: object) -> None:
@@ -24,7 +25,7 @@ def claim(store: Store, job_id: str, holder: str, lease_s: float) -> Segment | N
 
 def commit(store: Store, segment: Segment, holder: str) -> bool:
     with store.begin() as tx:
-        return segments.commit(tx, segment, outputs_file=f"{segment.index}.{segment.term}.{holder}", frames=1, loop_ms=1)
+        return commit_alone(tx, segment, outputs_file=f"{segment.index}.{segment.term}.{holder}", frames=1, loop_ms=1)
 
 
 def work(store: Store, job_id: str, holder: str, hold_s: float) -> None:
@@ -73,7 +74,7 @@ def hang(store: Store, job_id: str, holder: str) -> None:
     with store.begin() as tx:
         segment = segments.claim(tx, job_id, holder=holder, lease_s=1000, now=utc_now())
         assert segment
-        segments.commit(tx, segment, outputs_file="of the hung", frames=1, loop_ms=1)
+        commit_alone(tx, segment, outputs_file="of the hung", frames=1, loop_ms=1)
         say("hanging")
         time.sleep(1000)
 

@@ -1,7 +1,6 @@
 """A migrated database for each test, on every kind of database there is here, and jobs to put into it."""
 
-import os
-import uuid
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,40 +14,62 @@ import sqlalchemy as sa
 from app.domain.job import Job, JobStatus, Pace, Segment, Wanted
 from app.domain.media import DecodePlan, MediaInfo, PlannedSegment, SourceKind, SourcePlan, SourceRef
 from app.domain.pipeline import Pipeline, Stage, number_stage_ids
-from app.store import jobs
+from app.store import jobs, segments, tables
 from app.store.engine import Store, migrate
+from tests.committing import commit_alone
 
-POSTGRES = os.environ.get("SIGHTLINE_TEST_POSTGRES")  # address of a Postgres where databases may be made and dropped
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def migrations() -> Path:
     """Folder of the migrations."""
     return Path(__file__).parents[3] / "migrations"
 
 
-@pytest.fixture(params=["sqlite", *(["postgres"] if POSTGRES else [])])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Address of a database with nothing in it."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'sightline.db'}"
-        return
-    name = f"test_{uuid.uuid4().hex}"
-    admin = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+@pytest.fixture(scope="session")
+def migrated(migrations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the newest schema, to copy: that costs a hundredth of migrating another one. Read only."""
+    file = tmp_path_factory.mktemp("migrated") / "sightline.db"
+    migrate(f"sqlite:///{file}", migrations)
+    return file
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every kind of database there is."""
+    return str(request.param)
 
 
 @pytest.fixture
-def url(empty_url: str, migrations: Path) -> str:
+def new_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Give the address of a database of this kind, with the newest schema or with nothing in it (`empty=True`)."""
+    made: list[str] = []
+
+    def new(*, empty: bool = False) -> str:
+        if kind == "postgres":
+            made.append(request.getfixturevalue("postgres").new(empty=empty))
+            return made[-1]
+        file = tmp_path / "sightline.db"
+        if not empty:
+            shutil.copyfile(request.getfixturevalue("migrated"), file)
+        return f"sqlite:///{file}"
+
+    yield new
+    for address in made:
+        request.getfixturevalue("postgres").drop(address)
+
+
+@pytest.fixture
+def empty_url(new_database: Callable[..., str]) -> str:
+    """Address of a database with nothing in it."""
+    return new_database(empty=True)
+
+
+@pytest.fixture
+def url(new_database: Callable[..., str]) -> str:
     """Address of a database with the newest schema."""
-    migrate(empty_url, migrations)
-    return empty_url
+    return new_database()
 
 
 @pytest.fixture
@@ -127,3 +148,27 @@ def _make_job() -> Callable[..., Job]:
 def _segments_of() -> Callable[..., list[Segment]]:
     """Lay out a job's segments."""
     return segments_of
+
+
+def rows_of(store: Store, job_ids: tuple[str, ...]) -> list[Any]:
+    """All that is stored of jobs' segments and how far they are."""
+    with store.read() as tx:
+        theirs = sa.select(tables.segments).where(tables.segments.c.job_id.in_(job_ids)).order_by(*tables.segments.c[:2])
+        counted = sa.select(tables.jobs.c["frames_done", "moved_at"]).where(tables.jobs.c.id.in_(job_ids))
+        return [*tx.execute(theirs), *tx.execute(counted.order_by(tables.jobs.c.id))]
+
+
+@pytest.fixture
+def neighbours(store: Store, add: Callable[..., Job]) -> Iterator[None]:
+    """Two longer jobs that nothing is about, each with segments committed, in hand and pending: they stay as they are."""
+    theirs = ("job-0", "job-z")  # by name before and behind all others
+    for job_id in theirs:
+        add(job_id, lengths=(4, 4, 2, 90, 90))
+        with store.begin() as tx:
+            first = segments.claim(tx, job_id, holder="neighbour", lease_s=10, now=NOON)
+            assert first
+            assert commit_alone(tx, first, outputs_file="theirs", frames=4, loop_ms=1000)
+            segments.claim(tx, job_id, holder="neighbour", lease_s=1e9, now=NOON)
+    before = rows_of(store, theirs)
+    yield
+    assert rows_of(store, theirs) == before

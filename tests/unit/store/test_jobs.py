@@ -1,6 +1,7 @@
 """Jobs: what goes in comes out, moves keep to their table, what is deleted is gone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
 import pytest
@@ -10,7 +11,7 @@ from app.domain.insight import Status
 from app.domain.job import MOVES, Job, JobStatus, Pace, Segment, Wanted
 from app.domain.media import SourceKind, SourceRef
 from app.domain.pipeline import Condition, FailurePolicy, OnError, Pipeline, Stage
-from app.store import facts, jobs, segments
+from app.store import facts, jobs, listing, segments
 from app.store.engine import Store, utc_now
 from app.store.tables import metadata
 from tests.unit.store.conftest import without_segments
@@ -82,7 +83,7 @@ def test_a_job_whose_source_is_not_measured_has_no_plan(store: Store, add: Calla
         job = jobs.get(tx, "job-a")
         assert (job.plan, job.media, job.progress) == (None, None, None)
         assert segments.states(tx, "job-a") == []
-        assert jobs.page(tx)[0] == [job]
+        assert listing.page(tx)[0] == [job]
 
 
 def test_a_moment_given_in_another_zone_comes_back_in_utc(store: Store, add: Callable[..., Job]):
@@ -125,7 +126,7 @@ def test_an_idempotency_key_finds_its_job_and_is_taken_once(store: Store, add: C
     with pytest.raises(IdempotencyConflict, match="'k1' was used before"):
         add("job-d", key="k1")
     with store.read() as tx:
-        assert [job.id for job in jobs.page(tx)[0]] == ["job-c", "job-b", "job-a"]
+        assert [job.id for job in listing.page(tx)[0]] == ["job-c", "job-b", "job-a"]
         assert facts.head(tx) == 3
 
 
@@ -171,6 +172,22 @@ def test_what_is_wanted_is_stored(store: Store, add: Callable[..., Job]):
         assert jobs.get(tx, "job-a").wanted is Wanted.STOP
 
 
+@pytest.mark.parametrize(("wanted", "status"), [("PAUSE", "PAUSED"), ("RUN", "RUNNING"), ("CANCEL", "RUNNING")])
+def test_a_job_rests_only_if_that_is_still_wanted(store: Store, add: Callable[..., Job], wanted: str, status: str):
+    add()
+    walk(store, "job-a", JobStatus.RUNNING)
+    with store.begin() as tx:
+        jobs.want(tx, "job-a", Wanted.PAUSE)
+    with store.begin() as tx:
+        jobs.want(tx, "job-a", Wanted[wanted])  # while its last frames were brought in
+    for _ in range(2):  # to rest twice is to rest
+        with store.begin() as tx:
+            jobs.rest(tx, "job-a")
+    with store.read() as tx:
+        assert jobs.get(tx, "job-a").status is JobStatus[status]
+    assert len(statuses_told(store)) == (3 if status == "PAUSED" else 2)
+
+
 def test_deleting_a_job_deletes_all_that_is_its_own_and_nothing_else(store: Store, add: Callable[..., Job]):
     add("job-a")
     add("job-b")
@@ -182,7 +199,7 @@ def test_deleting_a_job_deletes_all_that_is_its_own_and_nothing_else(store: Stor
             return {table.name: tx.exec_driver_sql(of_a.format(table.name, "job_id")).scalar_one() for table in owned}
 
     assert rows() == {
-        "segments": 3, "job_plugins": 1, "facts": 1, "breakdowns": 0, "decisions": 0, "warnings": 0,
+        "segments": 3, "job_plugins": 1, "job_tags": 2, "facts": 1, "breakdowns": 0, "decisions": 0, "warnings": 0,
     }  # fmt: skip
     with store.begin() as tx:
         jobs.delete(tx, "job-a")
@@ -221,3 +238,18 @@ def test_a_plan_made_late_replaces_the_earlier_one_until_work_has_begun(
         assert segments.claim(tx, "job-a", holder="h", lease_s=60, now=utc_now())
         with pytest.raises(WrongState, match="planning needs a job that is not begun"):
             jobs.set_plan(tx, "job-a", late.plan, 10, segments_of(late))
+
+
+def test_a_refreshed_job_is_the_job_read_anew(store: Store, add: Callable[..., Job]) -> None:
+    early = add()
+    with store.begin() as tx:
+        jobs.move(tx, early.id, JobStatus.RUNNING)
+        jobs.want(tx, early.id, Wanted.STOP)
+        jobs.note_progress(tx, early.id, 40)
+        jobs.move(tx, early.id, JobStatus.FAILED, error="It broke.")
+        stored = jobs.get(tx, early.id)
+        assert jobs.refreshed(tx, stored) == stored
+        assert jobs.refreshed(tx, replace(early, plan=stored.plan)) == stored  # a stored job's plan holds no segments
+        jobs.delete(tx, early.id)
+        with pytest.raises(UnknownJob):
+            jobs.refreshed(tx, stored)

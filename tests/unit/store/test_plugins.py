@@ -46,3 +46,14 @@ def test_health_is_that_of_the_newest_use_and_deleted_jobs_do_not_count(store: S
         jobs.delete(tx, "job-b")
         record = plugins.record(tx, "hog")
     assert (record.jobs, record.frames, record.health, record.last_job_id) == (1, 1, Health.OK, "job-a")
+
+
+def test_health_is_the_worst_of_the_stages_in_the_newest_job(store: Store, add: Callable[..., Job]):
+    add("job-a", plugins=("hog", "hog"))
+    with store.begin() as tx:
+        breakdowns.merge(tx, "job-a", [StageBreakdown(stage, "hog", frames=1) for stage in ("hog", "hog_2")])
+        breakdowns.set_health(tx, "job-a", "hog", "hog", Health.FAILING, "bad")
+        breakdowns.set_health(tx, "job-a", "hog_2", "hog", Health.OK, "")
+    with store.read() as tx:
+        record = plugins.record(tx, "hog")
+    assert (record.health, record.health_reason) == (Health.FAILING, "bad")

@@ -15,6 +15,7 @@ import pytest
 from app.domain.job import Job, JobStatus, Segment
 from app.store import facts, jobs, segments
 from app.store.engine import Store, utc_now
+from tests.committing import commit_alone
 
 ROOT = Path(__file__).parents[3]
 Child = subprocess.Popen
@@ -117,7 +118,7 @@ def test_a_holder_that_was_stopped_beyond_its_lease_cannot_commit(
     assert stopped.stdout.readline() == "committed False\n"
     assert rows(store) == [taken]
     with store.begin() as tx:
-        assert segments.commit(tx, taken, outputs_file="of the next", frames=5, loop_ms=1)
+        assert commit_alone(tx, taken, outputs_file="of the next", frames=5, loop_ms=1)
     with store.read() as tx:
         assert jobs.get(tx, "job-a").frames_done == 5
 
@@ -163,7 +164,7 @@ def test_a_reader_sees_every_fact_once_in_the_order_of_its_number_while_processe
     assert [child.returncode for child in writers] == [0, 0]
     assert seen == list(range(1, len(seen) + 1))
     assert told <= set(seen)
-    assert len([1 for _, fact in log.of_job("job-a") if fact.type == "warning" and fact.code != "doomed"]) == 180
+    assert len([1 for _, fact in log.after(0, {"job-a"}, 100_000) if fact.type == "warning" and fact.code != "doomed"]) == 180
 
 
 def test_two_processes_cannot_both_make_the_same_move(store: Store, add: Callable[..., Job], start: Callable[..., Child]):
@@ -178,3 +179,20 @@ def test_two_processes_cannot_both_make_the_same_move(store: Store, add: Callabl
     assert other.stdout.readline() == "refused running\n"
     with store.read() as tx:
         assert len(facts.of_job(tx, "job-a")) == 2
+
+
+@pytest.mark.soak
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # SQLite has no way to take a lock from a process
+def test_a_process_frozen_in_the_middle_of_a_write_holds_the_others_up_for_a_while_only(
+    store: Store, add: Callable[..., Job], start: Callable[..., Child]
+):
+    add()
+    hung = start("hang", "hung")
+    go(hung)
+    assert hung.stdout.readline() == "hanging\n"
+    hung.send_signal(signal.SIGSTOP)
+    with store.begin() as tx:
+        jobs.lock(tx, "job-a")
+        assert segments.claim(tx, "job-a", holder="next", lease_s=10, now=utc_now()).term == 1
+    hung.send_signal(signal.SIGCONT)

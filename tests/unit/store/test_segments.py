@@ -1,6 +1,7 @@
 """Segments: claimed in frame order under a growing term, fenced when the lease is lost, committed once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from app.domain.job import Job, Segment, SegmentState, Wanted
 from app.store import jobs, segments
 from app.store.engine import Store
+from tests.committing import commit_alone
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("neighbours")
 
 
 def claim(
@@ -21,7 +24,7 @@ def claim(
 
 def commit(store: Store, segment: Segment, file: str = "rows.ndjson", loop_ms: float = 12.5) -> bool:
     with store.begin() as tx:
-        return segments.commit(tx, segment, outputs_file=file, frames=segment.end - segment.start, loop_ms=loop_ms)
+        return commit_alone(tx, segment, outputs_file=file, frames=segment.end - segment.start, loop_ms=loop_ms)
 
 
 def renew(store: Store, segment: Segment, *, after_s: float = 0) -> Wanted | None:
@@ -32,6 +35,15 @@ def renew(store: Store, segment: Segment, *, after_s: float = 0) -> Wanted | Non
 def frames_done(store: Store, job_id: str = "job-a") -> int:
     with store.read() as tx:
         return jobs.get(tx, job_id).frames_done
+
+
+def standing(store: Store, job_id: str = "job-a") -> tuple[bool, int, int, int, bool]:
+    """Whether a job was begun, how many segments are open, left to be read and in hand, and whether any is open."""
+    with store.read() as tx:
+        return (
+            segments.begun(tx, job_id), segments.count_open(tx, job_id), segments.count_left(tx, job_id),
+            segments.count_leased(tx, job_id), segments.any_open(tx, job_id),
+        )  # fmt: skip
 
 
 def test_segments_are_claimed_in_frame_order_until_none_is_left(store: Store, add: Callable[..., Job]):
@@ -68,6 +80,51 @@ def test_a_commit_counts_the_segment_s_frames_once(store: Store, add: Callable[.
         assert segments.loop_ms(tx, "job-a") == 32.5
         assert [segment.state for segment in segments.states(tx, "job-a")] == ["committed", "committed", "pending"]
         assert (segments.count_open(tx, "job-a"), segments.count_leased(tx, "job-a")) == (1, 0)
+
+
+def test_a_job_s_segments_are_counted_from_the_first_claim_to_the_last_commit(store: Store, add: Callable[..., Job]):
+    add(lengths=(4, 4))
+    assert standing(store) == (False, 2, 2, 0, True)
+    first = claim(store)
+    assert standing(store) == (True, 2, 2, 1, True)
+    second = claim(store)
+    with store.begin() as tx:
+        assert commit_alone(tx, first, outputs_file="f", frames=4, loop_ms=1.0, to=SegmentState.AWAITING)
+    assert standing(store) == (True, 2, 1, 1, True)
+    with store.begin() as tx:
+        assert segments.release(tx, second)
+    assert standing(store) == (True, 2, 1, 0, True)
+    assert commit(store, claim(store))
+    assert standing(store) == (True, 1, 0, 0, True)
+    with store.begin() as tx:
+        assert segments.release_job(tx, "job-a") == 0
+        segments.remove(tx, "job-a")
+    assert standing(store) == (False, 0, 0, 0, False)
+
+
+def test_a_job_committed_whole_has_nothing_open_and_one_without_commits_has_no_loop_time(store: Store, add: Callable[..., Job]):
+    add(lengths=(4,))
+    with store.read() as tx:
+        assert segments.loop_ms(tx, "job-a") == 0.0
+    commit(store, claim(store))
+    assert standing(store) == (True, 0, 0, 0, False)
+
+
+def test_of_very_many_segments_left_a_thousand_are_counted(store: Store, add: Callable[..., Job]):
+    add(lengths=(1,) * 1002)
+    assert standing(store)[1:3] == (1002, 1000)
+
+
+def test_a_term_that_was_never_given_holds_nothing(store: Store, add: Callable[..., Job]):
+    add()
+    held = claim(store)
+    for term in (held.term - 1, held.term + 1):
+        invented = replace(held, term=term)
+        assert renew(store, invented) is None
+        assert not commit(store, invented)
+        with store.begin() as tx:
+            assert not segments.release(tx, invented)
+    assert commit(store, held)
 
 
 def test_a_segment_whose_lease_ran_out_goes_to_the_next_and_fences_its_holder(store: Store, add: Callable[..., Job]):
@@ -121,6 +178,15 @@ def test_a_released_segment_is_the_next_one_claimed_and_its_old_holder_is_fenced
     assert (again.index, again.term) == (0, 2)
     assert not commit(store, first)
     assert commit(store, again)
+
+
+def test_a_segment_given_back_leaves_those_before_and_behind_it_in_hand(store: Store, add: Callable[..., Job]):
+    add()
+    before, middle, behind = (claim(store) for _ in range(3))
+    with store.begin() as tx:
+        assert segments.release(tx, middle)
+    assert renew(store, middle) is None
+    assert [renew(store, held) for held in (before, behind)] == [Wanted.RUN, Wanted.RUN]
 
 
 def test_a_holder_s_segments_are_given_back_by_the_beginning_of_its_name(store: Store, add: Callable[..., Job]):
@@ -183,9 +249,15 @@ def test_committed_segments_are_found_by_the_frames_they_hold(
         assert [segment.index for segment in segments.committed(tx, "job-a", start, end)] == expected
 
 
+def test_without_bounds_all_that_is_committed_is_found(store: Store, add: Callable[..., Job]):
+    add(lengths=(1, 1))
+    commit(store, claim(store))
+    with store.read() as tx:
+        assert [segment.index for segment in segments.committed(tx, "job-a")] == [0]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # the wording of the plan is its own
 def test_a_claim_looks_at_open_segments_only_and_finds_them_by_the_index(store: Store, add: Callable[..., Job]):
-    if not store.url.drivername.startswith("sqlite"):
-        pytest.skip("the wording of the plan is SQLite's")
     add()
     with store.begin() as tx:
         plan = tx.exec_driver_sql(
@@ -202,4 +274,4 @@ def test_a_frame_is_found_in_the_segment_that_holds_it(store: Store, add: Callab
         for segment in segments.states(tx, job.id):
             assert segments.with_frame(tx, job.id, segment.start) == segment
             assert segments.with_frame(tx, job.id, segment.end - 1) == segment
-        assert segments.with_frame(tx, job.id, 10_000) is None
+        assert segments.with_frame(tx, job.id, 10) is None

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from app.domain.errors import UnknownJob
+from app.domain.history import JobFilter
 from app.domain.insight import Warned
 from app.domain.job import Job, JobWarning
-from app.store import facts, warnings
+from app.store import facts, jobs, listing, warnings
 from app.store.engine import Store
 
 
@@ -97,3 +98,18 @@ def test_a_warning_of_an_unknown_job_or_of_nothing_is_refused(store: Store, add:
     with pytest.raises(ValueError, match="count is 0, expected at least 1"):
         warn(store, 0)
     assert stored(store) == []
+
+
+def test_what_no_database_can_keep_is_readable_where_it_stood(store: Store, add: Callable[..., Job]):
+    add(name="a\0b", tags=("c\0d",))
+    warn(store, message="half a pair \ud800", detail="NUL \0 in a traceback", first_frame_index=1)
+    (row,) = stored(store)
+    assert row.message.startswith("half a pair \ufffd")
+    assert row.detail == "NUL \ufffd in a traceback"
+    assert [fact.message for fact in told(store)] == [row.message]
+    with store.read() as tx:
+        assert jobs.get(tx, "job-a").name == "a\ufffdb"
+        assert [job.id for job in listing.page(tx, JobFilter(q="a\0b"))[0]] == ["job-a"]
+        assert listing.page(tx, JobFilter(plugin="\0", tag="\0"))[0] == []
+        with pytest.raises(UnknownJob):
+            jobs.get(tx, "\0")
