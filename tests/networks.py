@@ -10,8 +10,6 @@ from app.registry.manifest import check_options, read_manifest
 from app.registry.models import ModelShelf
 from app.sdk import Plugin, PrepareContext
 
-SHARED_MODELS = Path(__file__).parents[2] / "shared" / "data" / "models"
-
 
 def prepared(folder: Path, **options: Any) -> Plugin:
     """Give the plugin in a folder, prepared; a model is named by the file it brings along, or by a path."""

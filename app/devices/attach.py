@@ -25,7 +25,7 @@ class Attachments:
     """The networks of one stage in one worker: attaches them, and decides for the stage.
 
     `devices` are the targets the plugin lists; the CPU is always allowed, last. With `strict` nothing takes the place
-    of what was asked for. `runtime` is what the stage's options say.
+    of what was asked for. `runtime` is what the stage's options say, `gpu` the number of the GPU where none is asked for.
     """
 
     def __init__(
@@ -37,12 +37,15 @@ class Attachments:
         strict: bool = False,
         runtime: str | None = None,
         threads: int = 1,
+        gpu: int | None = None,
         open_runtime: Callable[[str, int], Runtime] = open_runtime,
     ) -> None:
         self._request, self._stage, self._strict = request, stage, strict
         self._devices = {Target(device) for device in devices}
+        self._ordinal = gpu if request.ordinal is None else request.ordinal
         self._runtime, self._threads, self._open = runtime, threads, open_runtime
         self._decisions: list[DeviceDecision] = []
+        self._sealed = False
 
     @property
     def refused(self) -> DeviceDecision | None:
@@ -59,15 +62,18 @@ class Attachments:
 
     def attach(self, model: Path, *, sample: NDArray[np.float32], tolerance: float = 0.02, runtime: str | None = None) -> Net:
         """Bind a network, as `app.domain.plugin.Attach` says."""
+        if self._sealed:
+            reason = "networks are bound in prepare, for where the stage runs is told before its first frame"
+            raise AttachFailed(model=Path(model).name, reason=reason)
         record = Record(self._request, self._stage)
         try:
             library = self._open(runtime or self._runtime or "opencv", self._threads)
         except Refused as refused:
             record.failed(self._request.target or Target.CPU, refused.obstacle)
             raise self._refusal(record, model) from refused
-        trial = _Trial(library, Path(model), self._request.ordinal, sample, tolerance)
+        trial = _Trial(library, Path(model), self._ordinal, sample, tolerance)
         for target in self._order(library):
-            obstacle = self._not_listed(target) or library.obstacle(target, self._request.ordinal)
+            obstacle = self._not_listed(target) or library.obstacle(target, self._ordinal)
             if obstacle is not None:
                 record.absent(target, obstacle)
             else:
@@ -77,6 +83,10 @@ class Attachments:
             if self._strict and record.first is not None:
                 break
         raise self._refusal(record, model)
+
+    def seal(self) -> None:
+        """Refuse every further network: the stage's decision is made."""
+        self._sealed = True
 
     def _try(self, trial: "_Trial", target: Target, record: Record) -> Net | None:
         for engine in trial.library.engines(target):
@@ -105,7 +115,7 @@ class Attachments:
         if wanted is None:
             return [target for target in Target if target in self._devices or target is Target.CPU]
         order = [wanted]
-        if wanted is Target.CUDA_FP16 and library.obstacle(Target.CUDA, self._request.ordinal) is None:
+        if wanted is Target.CUDA_FP16 and library.obstacle(Target.CUDA, self._ordinal) is None:
             order.append(Target.CUDA)  # a GPU without half precision is still a GPU
         return order if wanted is Target.CPU else [*order, Target.CPU]
 

@@ -1,4 +1,4 @@
-"""What hardware OpenCV can use on this machine, and why not where it cannot; looked for in a child process."""
+"""What hardware the runtimes can use on this machine, and why not where they cannot; looked for in a child process."""
 
 import os
 import platform
@@ -12,8 +12,11 @@ from typing import Final
 import anyio.to_thread
 import msgspec
 
+from app.devices.cuda_driver import count_cuda_devices
 from app.devices.nvml import read_gpus
 from app.devices.opencv import OpenCVRuntime, build_fact
+from app.devices.runtime import Obstacle, Refused, Runtime
+from app.devices.runtimes import open_runtime
 from app.domain.device import FallbackCode, Target
 from app.domain.load import GpuUsage
 
@@ -40,6 +43,13 @@ class OpenCV(msgspec.Struct, frozen=True):
     engines: tuple[str, ...]
 
 
+class OnnxRuntimeHere(msgspec.Struct, frozen=True):
+    """Facts of ONNX Runtime: its version (None: not installed) and the targets its networks could run on."""
+
+    version: str | None
+    targets: tuple[TargetState, ...]
+
+
 class Cpu(msgspec.Struct, frozen=True):
     """The processor: `cores` it has, `usable` by this process."""
 
@@ -49,17 +59,31 @@ class Cpu(msgspec.Struct, frozen=True):
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """What is here. `problem` says why OpenCV's part is missing, where it is."""
+    """What is here. `targets` are OpenCV's; `cuda_devices` counts the GPUs that CUDA shows to a process here.
+
+    `problem` says why OpenCV's part is missing, where it is.
+    """
 
     cpu: Cpu
     opencv: OpenCV | None
     targets: tuple[TargetState, ...]
     gpus: tuple[GpuUsage, ...] = ()
+    cuda_devices: int = 0
+    onnx_runtime: OnnxRuntimeHere | None = None
     problem: str | None = None
 
     def state(self, target: Target) -> TargetState | None:
-        """Give the state of one target."""
+        """Give the state of one target in OpenCV."""
         return next((state for state in self.targets if state.target is target), None)
+
+    @property
+    def cuda_runtimes(self) -> frozenset[str]:
+        """Runtimes whose networks can run on CUDA here."""
+        onnx = self.onnx_runtime.targets if self.onnx_runtime else ()
+        by_runtime = {"opencv": self.targets, "onnxruntime": onnx}
+        return frozenset(
+            name for name, states in by_runtime.items() if any(s.available and s.target is Target.CUDA for s in states)
+        )
 
 
 def inventory() -> Inventory:
@@ -75,13 +99,14 @@ def inventory() -> Inventory:
         cpu_features=cv2.getCPUFeaturesLine(),
         engines=tuple(name.removeprefix("ENGINE_").lower() for name in sorted(dir(cv2.dnn)) if name.startswith("ENGINE_")),
     )
-    targets = tuple(_state(runtime, target) for target in Target)
-    return Inventory(read_cpu(), opencv, targets, read_gpus())
+    targets = tuple(_state(target, runtime.obstacle(target)) for target in Target)
+    devices = count_cuda_devices()
+    return Inventory(read_cpu(), opencv, targets, read_gpus(), devices, _onnx_runtime(devices))
 
 
 async def take_inventory(*, timeout_s: float = TIME_LIMIT_S) -> Inventory:
     """Take the inventory in a child process; a child that dies or hangs is told in `problem`, never raised."""
-    command = [sys.executable, "-m", "app.devices.inventory"]
+    command = [sys.executable, "-P", "-m", "app.devices.inventory"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
 
     def look() -> subprocess.CompletedProcess[bytes]:
@@ -115,8 +140,25 @@ def read_cpu() -> Cpu:
     return Cpu(name, cores, len(affinity(0)) if affinity else cores)
 
 
-def _state(runtime: OpenCVRuntime, target: Target) -> TargetState:
-    obstacle = runtime.obstacle(target)
+def _onnx_runtime(devices: int) -> OnnxRuntimeHere:
+    try:
+        runtime = open_runtime("onnxruntime", 1)
+    except Refused as refused:
+        return OnnxRuntimeHere(None, tuple(_state(target, refused.obstacle) for target in Target))
+    states = tuple(_state(target, _in_onnx_runtime(runtime, target, devices)) for target in Target)
+    return OnnxRuntimeHere(runtime.version, states)
+
+
+def _in_onnx_runtime(runtime: Runtime, target: Target, devices: int) -> Obstacle | None:
+    """What ONNX Runtime says, and for CUDA what it finds out only with a network: whether there is a GPU at all."""
+    obstacle = runtime.obstacle(target, None)
+    if obstacle is None and target is Target.CUDA and devices == 0:
+        clause = "ONNX Runtime was built with CUDA, but this machine shows it no NVIDIA GPU"
+        return Obstacle(FallbackCode.NO_DEVICE, clause, evidence="the CUDA driver is missing or counts no device")
+    return obstacle
+
+
+def _state(target: Target, obstacle: Obstacle | None) -> TargetState:
     return TargetState(target, obstacle is None, *((obstacle.code, obstacle.sentence) if obstacle else (None, "Ready.")))
 
 

@@ -1,45 +1,62 @@
-"""NVIDIA GPUs through NVML, where its Python binding is installed; without it there are simply none to show."""
+"""NVIDIA GPUs through NVML, the C library that comes with the driver; without a driver there are simply none to show."""
 
+import ctypes
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from app.domain.load import GpuUsage
 
-_MB = 1_000_000
+_LIBRARY: Final = "libnvidia-ml.so.1"
+_NAME_BYTES: Final = 96
+_MB: Final = 1_000_000
+
+
+class _Memory(ctypes.Structure):
+    """`nvmlMemory_t`, in bytes."""
+
+    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+
+
+class _Utilisation(ctypes.Structure):
+    """`nvmlUtilization_t`, in per cent of the last moments."""
+
+    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
 
 
 def read_gpus() -> tuple[GpuUsage, ...]:
-    """Give name, load and memory of each NVIDIA GPU; empty where NVML or a driver is missing, or stops answering."""
+    """Give name, load and memory of each NVIDIA GPU; empty where there is no driver, or it stops answering.
+
+    A number that a GPU does not tell (its load while it is cut into parts, say) is None.
+    """
     nvml = _open()
-    if nvml is None:
+    count = ctypes.c_uint()
+    if nvml is None or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
         return ()
-    try:
-        return tuple(_read(nvml, number) for number in range(nvml.nvmlDeviceGetCount()))
-    except nvml.NVMLError:
-        return ()  # a driver that goes away while we run leaves nothing to show
+    found = (_read(nvml, number) for number in range(count.value))
+    return tuple(gpu for gpu in found if gpu is not None)
 
 
 @cache
 def _open() -> Any:
-    """Start NVML once in this process; None where that cannot be done."""
+    """Start NVML once in this process; None where that cannot be done. Its functions give 0 when they did as asked."""
     try:
-        import pynvml  # noqa: PLC0415  # optional: most machines have no NVIDIA GPU
-    except ImportError:
+        nvml = ctypes.CDLL(_LIBRARY)
+    except OSError:
         return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    return pynvml
+    return None if nvml.nvmlInit_v2() else nvml
 
 
-def _read(nvml: Any, number: int) -> GpuUsage:
-    handle = nvml.nvmlDeviceGetHandleByIndex(number)
-    name = nvml.nvmlDeviceGetName(handle)
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+def _read(nvml: Any, number: int) -> GpuUsage | None:
+    device, name = ctypes.c_void_p(), ctypes.create_string_buffer(_NAME_BYTES)
+    if nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(number), ctypes.byref(device)):
+        return None  # one that this process may not use
+    nvml.nvmlDeviceGetName(device, name, ctypes.c_uint(_NAME_BYTES))
+    load, memory = _Utilisation(), _Memory()
+    told_load = nvml.nvmlDeviceGetUtilizationRates(device, ctypes.byref(load)) == 0
+    told_memory = nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == 0
     return GpuUsage(
-        name=name.decode() if isinstance(name, bytes) else str(name),
-        utilisation_percent=float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-        memory_used_mb=round(memory.used / _MB, 1),
-        memory_total_mb=round(memory.total / _MB, 1),
+        name=name.value.decode(errors="replace") or f"NVIDIA GPU {number}",
+        utilisation_percent=float(load.gpu) if told_load else None,
+        memory_used_mb=round(memory.used / _MB, 1) if told_memory else None,
+        memory_total_mb=round(memory.total / _MB, 1) if told_memory else None,
     )

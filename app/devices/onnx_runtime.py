@@ -1,5 +1,6 @@
 """ONNX Runtime as a second runtime for networks: the only file that imports it, and only when a stage asks for it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,12 @@ _ENGINE: Final = "default"
 
 
 def import_onnxruntime() -> Any:
-    """Import the library; raises ImportError where it is not installed."""
+    """Import the library; raises ImportError where it is not installed.
+
+    Its packages tell their maker of every process that imports them, unless the environment says no: we say it, and leave
+    what a person says there alone.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415  # optional, and heavy: a worker takes it in only when a stage asks for it
 
     return onnxruntime
@@ -34,6 +40,11 @@ class OnnxRuntime:
 
     def __init__(self, module: Any, threads: int = 1) -> None:
         self._ort, self._threads = module, threads
+
+    @property
+    def version(self) -> str:
+        """ONNX Runtime's version."""
+        return str(self._ort.__version__)
 
     def obstacle(self, target: Target, ordinal: int | None = None) -> Obstacle | None:
         """Say why the target is not here: `get_available_providers` is what the package was built with."""

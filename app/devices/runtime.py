@@ -91,6 +91,10 @@ class Runtime(Protocol):
 
     title: str
 
+    @property
+    def version(self) -> str:
+        """The library's version."""
+
     def obstacle(self, target: Target, ordinal: int | None) -> Obstacle | None:
         """Say why the target is not here, None where it is. Tries no network."""
 

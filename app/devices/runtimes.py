@@ -1,5 +1,6 @@
 """The runtimes that can be asked for by name: OpenCV, which is always here, and ONNX Runtime, where it is installed."""
 
+from importlib.util import find_spec
 from typing import Final
 
 from app.devices.onnx_runtime import OnnxRuntime, import_onnxruntime
@@ -8,6 +9,12 @@ from app.devices.runtime import Obstacle, Refused, Runtime
 from app.domain.device import FallbackCode
 
 RUNTIMES: Final = ("opencv", "onnxruntime")
+_CURE: Final = "install it with: pip install 'sightline[onnxruntime]'"
+
+
+def missing_runtime(name: object) -> Obstacle | None:
+    """Say why a known runtime cannot be used, without loading it; None where it is installed, or is none of ours."""
+    return None if name != "onnxruntime" or find_spec(name) else _not_installed()
 
 
 def open_runtime(name: str, threads: int) -> Runtime:
@@ -20,7 +27,9 @@ def open_runtime(name: str, threads: int) -> Runtime:
         try:
             return OnnxRuntime(import_onnxruntime(), threads)
         except ImportError as error:
-            cure = "install it with: pip install 'sightline[onnxruntime]'"
-            obstacle = Obstacle(FallbackCode.NO_BACKEND, "ONNX Runtime is not installed here", cure, str(error))
-            raise Refused(obstacle) from error
+            raise Refused(_not_installed(str(error))) from error
     raise Refused(Obstacle(FallbackCode.NO_BACKEND, f"There is no runtime {name!r}; the known ones are {', '.join(RUNTIMES)}"))
+
+
+def _not_installed(evidence: str = "") -> Obstacle:
+    return Obstacle(FallbackCode.NO_BACKEND, "ONNX Runtime is not installed here", _CURE, evidence)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app.devices import attach as attach_module
 from app.devices.attach import Attachments
 from app.devices.opencv import OpenCVRuntime
 from app.devices.runtime import Runtime
@@ -349,6 +350,28 @@ def test_tolerance_is_relative_for_large_numbers_and_absolute_for_small_ones(mod
         assert networks.decision().used is used
 
 
+def test_a_warm_up_is_told_in_tenths_of_a_millisecond_and_summed_over_the_networks(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([100.0, 101.23454, 200.0, 200.00004])
+    monkeypatch.setattr(attach_module, "perf_counter", lambda: next(clock))
+    networks = attachments("cpu", OpenCVTwin())
+    networks.attach(model, sample=SAMPLE)
+    assert networks.decision().warmup_ms == 1234.5
+    networks.attach(model, sample=SAMPLE)
+    assert networks.decision().warmup_ms == 1234.5
+    assert attachments("cpu").decision().warmup_ms is None  # no network, no warm-up
+
+
+def test_once_the_stage_s_decision_is_made_no_network_is_bound_any_more(model: Path) -> None:
+    networks = attachments("cuda", OpenCVTwin())
+    networks.attach(model, sample=SAMPLE)
+    networks.seal()
+    with pytest.raises(AttachFailed, match=r"tiny\.onnx cannot be run: networks are bound in prepare"):
+        networks.attach(model, sample=SAMPLE)
+    assert (networks.decision().used, networks.refused) == (Target.CUDA, None)
+
+
 # ---- with the OpenCV that is here
 
 
@@ -407,6 +430,9 @@ def test_a_sample_that_does_not_fit_is_a_forward_that_failed(model: Path) -> Non
     assert networks.refused.code is FallbackCode.FORWARD_FAILED
 
 
-def test_a_runtime_nobody_knows_is_refused_by_name(model: Path) -> None:
+@pytest.mark.parametrize(("asked", "target"), [("auto", "cpu"), ("cuda:1", "cuda")])
+def test_a_runtime_nobody_knows_is_refused_by_name(asked: str, target: str, model: Path) -> None:
+    networks = attachments(asked)
     with pytest.raises(AttachFailed, match="There is no runtime 'tensorrt'; the known ones are opencv, onnxruntime"):
-        attachments("auto").attach(model, sample=SAMPLE, runtime="tensorrt")
+        networks.attach(model, sample=SAMPLE, runtime="tensorrt")
+    assert [(place, outcome) for place, outcome, _ in tried(networks.refused)] == [(target, "failed")]

@@ -171,3 +171,12 @@ def test_a_worker_never_loads_it_unasked() -> None:
     root = Path(__file__).parents[3]
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert child.stdout.strip() == "False"
+
+
+def test_the_library_keeps_nothing_for_its_maker(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    code = "from app.devices.onnx_runtime import import_onnxruntime; import_onnxruntime()"
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    env = {name: value for name, value in os.environ.items() if name not in {"ORT_DISABLE_TELEMETRY", "CI"}} | places
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    assert list(tmp_path.iterdir()) == []
