@@ -1,31 +1,33 @@
-"""The hub: what is published comes in here, and every subscriber is woken for it on one shared tick."""
+"""The hub: what is published comes in here, is kept for a while, and goes out to everybody who asked for it."""
 
 import asyncio
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
-from anyio import move_on_after
-
-from app.domain.insight import LATEST_TYPES, Insight, Status
+from app.domain.insight import LATEST_TYPES, Insight, Metrics, Status
+from app.insights.audience import HEARTBEAT_S, PATIENCE_S, Audience, Totals
+from app.insights.filter import EVERYTHING, Filter
 from app.insights.log import FactLog
+from app.insights.opening import Opening, Start
 from app.insights.past import PAGE, LatestOf, OpenJobs, Past
-from app.insights.subscription import Start, Subscription
-from app.insights.topic import EVERYTHING, Filter, Topic
+from app.insights.stage_plugins import PluginsOf, StagePlugins
+from app.insights.subscription import Subscription
+from app.insights.topic import Topic
+from app.insights.trend import Trends
 from app.insights.wire import JSON, Channel, Encode, Message, encode_json
 
-WINDOW_S: Final = 0.05  # what comes within it goes out as one write
 _ENDED_KEPT: Final = 64  # ended jobs whose latest values are kept for those who still come
-_FAREWELL_S: Final = 2.0
-_FURTHEST_S: Final = 60.0
+_FAREWELL_S: Final = 1.0
 
 
 class Hub:
     """Publishes insights to subscribers. Every method belongs to the thread of the event loop.
 
     `log` holds the facts. `latest_of(job_id)` gives stored latest values of a job the hub knows none of, as after a
-    restart; `open_jobs()` the ids of the jobs that have not ended (without it they are found by reading the whole log).
-    Both are called in threads.
+    restart; `open_jobs()` the ids of the jobs that have not ended (without it they are found by reading the whole log);
+    `plugins_of(job_id)` the plugin of each of its stages. All are called in threads. `window_s` is the time between two
+    passes; None lets it grow with the subscribers.
     """
 
     def __init__(
@@ -34,22 +36,21 @@ class Hub:
         *,
         latest_of: LatestOf | None = None,
         open_jobs: OpenJobs | None = None,
-        window_s: float = WINDOW_S,
+        plugins_of: PluginsOf | None = None,
+        window_s: float | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._past = Past(log, latest_of, open_jobs)
-        self._window = window_s
+        self._stage_plugins = StagePlugins(plugins_of)
+        self._audience = Audience(window_s=window_s, heartbeat_s=heartbeat_s, patience_s=patience_s)
         self._head: int | None = None  # number of the last fact published; None until the log was asked
         self._reading = asyncio.Lock()
         self._channels = {JSON: Channel(JSON, encode_json, named=True)}
-        self._topics: dict[Filter, Topic] = {}
-        self._subscriptions: set[Subscription] = set()
         self._latest: dict[tuple[str, str | None], Message] = {}
+        self.trends = Trends()
         self._ended: dict[str, None] = {}  # jobs that ended lately, oldest first
-        self._timer: asyncio.Handle | None = None
-        self._due_at = 0.0
-        self._ticked_at = float("-inf")
-        self._deserted = asyncio.Event()
-        self._farewell: str | None = None
+        self.published = 0  # insights taken in, whether or not anybody wanted them
 
     def channel(self, name: str, encode: Encode, *, types: Collection[str] | None = None) -> None:
         """Add an encoding; its messages are unnamed except `close`.
@@ -67,40 +68,58 @@ class Hub:
     @property
     def subscribers(self) -> int:
         """Number of open subscriptions."""
-        return len(self._subscriptions)
+        return len(self._audience)
+
+    @property
+    def totals(self) -> Totals:
+        """What all subscribers ever got and did not."""
+        return self._audience.totals
+
+    @property
+    def window_s(self) -> float:
+        """Time between two writes to a subscriber, in seconds, as long as there is news."""
+        return self._audience.window_s
 
     @property
     def head(self) -> int:
         """Number of the last fact published (0 before the first)."""
         return self._head or 0
 
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Give every open subscription, with what it asked for, how far it is, and what it has cost."""
+        return self._audience.subscriptions
+
     def is_watched(self, job_id: str | None, kind: str) -> bool:
         """Say whether any subscriber wants insights of this type about this job."""
-        return any(topic.wants(kind, job_id) for topic in self._topics.values())
+        return any(topic.wants(kind, job_id) for topic in self._audience.topics)
 
     def publish(self, insight: Insight) -> None:
         """Publish a latest-wins insight: it replaces the one before of its type and job. Raise ValueError for another."""
         if insight.type not in LATEST_TYPES:
             raise ValueError(f"{insight.type!r} is not latest-wins, expected one of {', '.join(sorted(LATEST_TYPES))}")
+        self.published += 1
         message = Message(insight)
         self._latest[insight.key] = message
-        for topic in self._topics.values():
-            if topic.wants(insight.type, insight.job_id):
+        if isinstance(insight, Metrics):
+            self.trends.add(insight)
+        for topic in self._audience.topics:
+            if topic.keeps(insight):
                 topic.add_latest(message, asyncio.get_running_loop().time())
-                self._tick_by_window()
+                self._audience.stir()
 
     def publish_fact(self, number: int, insight: Insight) -> None:
         """Publish a fact under its number, in the order of numbers; one published before is left alone."""
         if self._head is not None and number <= self._head:
             return
         self._head = number
+        self.published += 1
         if isinstance(insight, Status):
             self._note(insight)
         message = Message(insight, number)
-        for topic in self._topics.values():
+        for topic in self._audience.topics:
             topic.add_fact(message)
             if topic.dirty:
-                self._tick_by_window()
+                self._audience.stir()
 
     def hold(self) -> AbstractAsyncContextManager[None]:
         """Keep facts back for a moment, so that a latest value can be published before a fact that is being written."""
@@ -115,72 +134,61 @@ class Hub:
             more = head > self._head
             while more:
                 facts = await self._past.page(self._head)
+                if any(topic.wanted.plugins is not None for topic in self._audience.topics):
+                    await self._stage_plugins.learn(insight.job_id for _, insight in facts)
                 for number, insight in facts:
                     self.publish_fact(number, insight)
                 more = len(facts) == PAGE
             self._head = max(self._head, head)  # the newest facts may have been deleted before they were read
 
-    def subscribe(self, wanted: Filter = EVERYTHING, *, last_event_id: int | None = None) -> Subscription:
-        """Begin a subscription; who calls this reads its `messages()` and must call `leave()` at the end.
+    def subscribe(
+        self, wanted: Filter = EVERYTHING, *, last_event_id: int | None = None, rewind: int | None = None
+    ) -> Subscription:
+        """Begin a subscription: who calls this `attach`es it, reads its `messages()`, and must call `leave()` at the end.
 
-        `last_event_id` is the number of the last fact the subscriber has. Raise KeyError for a channel there is not.
+        `last_event_id` is the number of the last fact the subscriber has; without it, `rewind` asks for the last so many
+        facts instead of a snapshot's. Raise KeyError for a channel there is not.
         """
-        topic = self._topics.get(wanted)
-        if topic is None:
-            now = asyncio.get_running_loop().time()
-            topic = Topic(wanted, self._channels[wanted.channel], self._latest.values(), head=self.head, now=now)
-            self._topics[wanted] = topic
+        channel = self._channels[wanted.channel]
 
-        async def begin() -> Start:
-            await self.catch_up()
-            return self._start(topic)
-
-        subscription = Subscription(topic, self._past, begin=begin, leave=self._leave, resume_from=last_event_id)
-        self._subscriptions.add(subscription)
-        self._deserted.clear()
-        topic.subscribers += 1
-        if self._farewell is not None:
-            subscription.end(self._farewell)
+        topic = self._audience.topic(wanted, lambda: Topic(wanted, channel, self._stage_plugins, head=self.head))
+        opening = Opening(topic, self._past, self._stage_plugins)
+        subscription = Subscription(topic, opening, self, resume_from=last_event_id, rewind=rewind)
+        self._audience.join(subscription)
         return subscription
 
-    def forget(self, job_id: str) -> None:
-        """Let go of a job's latest values."""
-        self._ended.pop(job_id, None)
-        for key in [key for key in self._latest if key[1] == job_id]:
-            del self._latest[key]
-        for topic in self._topics.values():
-            topic.forget(job_id)
-
-    async def close(self, reason: str) -> None:
-        """End every stream with the reason as a comment, and wait a moment until the subscribers have left.
-
-        No `close` is sent: the job asked for has not ended, and a client that comes back resumes.
-        """
-        self._farewell = reason
-        for subscription in self._subscriptions:
-            subscription.end(reason)
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._subscriptions:
-            with move_on_after(_FAREWELL_S):
-                await self._deserted.wait()
-
-    def _start(self, topic: Topic) -> Start:
+    async def begin(self, topic: Topic) -> Start:
+        """Give this moment of the feed, for a subscription to begin with."""
+        if topic.wanted.plugins is not None:
+            await self._stage_plugins.learn(await self._past.open_jobs() | (topic.wanted.jobs or frozenset()))
+        await self.catch_up()
+        topic.remember(self._latest.values(), asyncio.get_running_loop().time())
         latest = topic.latest()
         if topic.wanted.jobs is None:
             latest = [message for message in latest if message.insight.job_id not in self._ended]
         known = frozenset(job_id for _, job_id in self._latest if job_id is not None)
         return Start(topic.position()._replace(head=self.head), self.head, latest, known)
 
-    def _leave(self, subscription: Subscription) -> None:
-        if subscription not in self._subscriptions:
-            return
-        self._subscriptions.discard(subscription)
-        subscription.topic.subscribers -= 1
-        if not subscription.topic.subscribers:
-            del self._topics[subscription.topic.wanted]
-        if not self._subscriptions:
-            self._deserted.set()
+    def awake(self, subscription: Subscription) -> None:
+        """Serve a subscription with the next pass."""
+        self._audience.awake(subscription)
+
+    def leave(self, subscription: Subscription) -> None:
+        """Forget a subscription; twice is allowed."""
+        self._audience.leave(subscription)
+
+    def forget(self, job_id: str) -> None:
+        """Let go of a job's latest values."""
+        self._ended.pop(job_id, None)
+        self.trends.forget(job_id)
+        for key in [key for key in self._latest if key[1] == job_id]:
+            del self._latest[key]
+        for topic in self._audience.topics:
+            topic.forget(job_id)
+
+    async def close(self, reason: str) -> None:
+        """End every stream with `close` and this reason; who does not take it within a second is cut off."""
+        await self._audience.dismiss(reason, _FAREWELL_S)
 
     def _note(self, status: Status) -> None:
         self._ended.pop(status.job_id, None)
@@ -188,29 +196,3 @@ class Hub:
             self._ended[status.job_id] = None
             if len(self._ended) > _ENDED_KEPT:
                 self.forget(next(iter(self._ended)))
-
-    def _tick_by_window(self) -> None:
-        """Have a tick at once after a quiet time, else when the window since the last one is over."""
-        self._tick_at(max(self._ticked_at + self._window, asyncio.get_running_loop().time()))
-
-    def _tick_at(self, when: float) -> None:
-        """Have a tick at a time of the loop's clock, unless there is an earlier one."""
-        if self._timer is not None:
-            if self._due_at <= when:
-                return
-            self._timer.cancel()
-        self._due_at = when  # kept here: for a time that has come uvloop gives a handle that does not tell it
-        self._timer = asyncio.get_running_loop().call_at(when, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        now = self._ticked_at = asyncio.get_running_loop().time()
-        due: list[float] = []
-        for topic in self._topics.values():
-            next_due = topic.release(now)
-            if topic.dirty:
-                topic.wake()
-            if next_due is not None:
-                due.append(next_due)
-        if due:
-            self._tick_at(max(now + self._window, min(now + _FURTHEST_S, *due)))

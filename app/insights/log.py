@@ -24,8 +24,8 @@ class FactLog(Protocol):
         """Give at most `limit` facts numbered above `last_id`, in order: of these jobs, or of all jobs with None."""
         ...
 
-    def of_job(self, job_id: str) -> list[NumberedFact]:
-        """Give every fact kept of one job, in order; an unknown job has none."""
+    def before(self, number: int, job_ids: Collection[str] | None, limit: int) -> list[NumberedFact]:
+        """Give at most `limit` facts numbered below `number`, newest first: of these jobs, or of all jobs with None."""
         ...
 
 
@@ -68,7 +68,12 @@ class MemoryFactLog:
             ]
         return wanted[:limit]
 
-    def of_job(self, job_id: str) -> list[NumberedFact]:
-        """Give every fact kept of one job, in order; an unknown job has none."""
+    def before(self, number: int, job_ids: Collection[str] | None, limit: int) -> list[NumberedFact]:
+        """Give at most `limit` facts numbered below `number`, newest first: of these jobs, or of all jobs with None."""
         with self._lock:
-            return [(number, fact) for number, fact in self._facts.items() if fact.job_id == job_id]
+            wanted = [
+                (known, fact)
+                for known, fact in reversed(self._facts.items())
+                if known < number and (job_ids is None or fact.job_id in job_ids)
+            ]
+        return wanted[:limit]

@@ -30,13 +30,13 @@ class Past:
         """Give the number of the oldest fact still kept."""
         return await to_thread.run_sync(self._log.oldest)
 
-    async def of_job(self, job_id: str, upto: int) -> list[NumberedFact]:
-        """Give one job's facts numbered up to `upto`."""
-        return [fact for fact in await to_thread.run_sync(self._log.of_job, job_id) if fact[0] <= upto]
-
     async def page(self, after: int, job_ids: Collection[str] | None = None) -> list[NumberedFact]:
         """Give the next facts of these jobs (None: of all) numbered above `after`; fewer than PAGE are the last there are."""
         return await to_thread.run_sync(self._log.after, after, job_ids, PAGE)
+
+    async def page_before(self, number: int, job_ids: Collection[str] | None) -> list[NumberedFact]:
+        """Give the last facts of these jobs (None: of all) numbered below `number`, newest first."""
+        return await to_thread.run_sync(self._log.before, number, job_ids, PAGE)
 
     async def pages(self, job_ids: Collection[str] | None, after: int, upto: int) -> AsyncGenerator[list[NumberedFact], None]:
         """Give the facts of these jobs (None: of all) numbered above `after` and up to `upto`, some at a time."""

@@ -1,184 +1,189 @@
-"""One connection of the feed: its opening (hello, then a snapshot or what it missed), its live part, and its end."""
+"""One connection of the feed: a filter and a cursor, what it has cost so far, and its way from hello to the end."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from app.domain.insight import Close, Gap, Hello, Insight, Status
-from app.domain.job import JobStatus
-from app.insights.log import NumberedFact
-from app.insights.past import Past
-from app.insights.topic import Position, Topic
-from app.insights.wire import Message, comment
+from app.domain.insight import Close
+from app.insights import sending
+from app.insights.opening import Opening, Start
+from app.insights.topic import Topic
+
+Write = Callable[[bytes], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """One moment of the feed. All facts up to `head` are in the log; all that is published later is beyond `position`.
+class Host(Protocol):
+    """What a subscription asks of the hub it belongs to."""
 
-    `latest` are the wanted latest values of that moment; `known_jobs` the jobs the hub has any latest value of.
-    """
+    async def begin(self, topic: Topic) -> Start:
+        """Give this moment of the feed."""
 
-    position: Position
-    head: int
-    latest: list[Message]
-    known_jobs: frozenset[str]
+    def awake(self, subscription: "Subscription") -> None:
+        """Serve the subscription with the next pass."""
+
+    def leave(self, subscription: "Subscription") -> None:
+        """Forget the subscription."""
 
 
 class Subscription:
-    """A subscriber: a filter (its topic) and a cursor. `messages()` gives its bytes once, from hello to the end."""
+    """A subscriber: a filter (its topic) and a cursor.
 
-    def __init__(
-        self,
-        topic: Topic,
-        past: Past,
-        *,
-        begin: Callable[[], Awaitable[Start]],
-        leave: Callable[["Subscription"], None],
-        resume_from: int | None = None,
-    ) -> None:
+    `messages()` gives what only it can tell: the opening, what follows a gap, and the farewell. All between is written by
+    the hub's pass (`serve`) through `attach`ed `write`, in whole messages; the two never write at the same time.
+    """
+
+    def __init__(self, topic: Topic, opening: Opening, host: Host, *, resume_from: int | None, rewind: int | None) -> None:
+        loop = asyncio.get_running_loop()
         self.topic = topic
-        self._past = past
-        self._begin = begin
-        self._leave = leave
-        self._resume_from = resume_from
-        self._status: JobStatus | None = None  # of the one job asked for, as the log had it
+        self.opened_at = datetime.now(UTC)
+        self.cursor = topic.position()
+        self.delivered = 0  # facts and latest values written, without those of openings
+        self.conflated = 0  # latest values that a newer one replaced before this subscriber took them
+        self.dropped = 0  # facts lost to a gap
+        self.bytes_sent = 0
+        self._opening, self._host, self._loop = opening, host, loop
+        self._resume_from, self._rewind = resume_from, rewind
+        self._write: Write | None = None
+        self._unsent: Callable[[], int] | None = None
+        self._cut: Callable[[], object] | None = None
+        self._recalled: asyncio.Future[None] | None = None  # while the pass may write
+        self._rest: asyncio.Task[None] | None = None  # of a write that the socket did not take at once
+        self._wrote_at = self._took_at = loop.time()
+        self._left_over = 0  # bytes not taken yet, when last looked at
+        self._telling = False  # while a chunk of `messages()` is on its way
         self._farewell: str | None = None
+
+    def attach(self, write: Write, *, unsent: Callable[[], int] | None = None, cut: Callable[[], object] | None = None) -> None:
+        """Say how the pass writes bytes; what `unsent` says is not taken yet; and what `cut` ends the connection at once."""
+        self._write, self._unsent, self._cut = write, unsent, cut
+
+    @property
+    def busy(self) -> bool:
+        """Whether bytes are on their way that the other side has not taken."""
+        return self._rest is not None or self._telling
+
+    @property
+    def pending_facts(self) -> int:
+        """Facts it is to get and has not."""
+        return self.topic.position().facts - self.cursor.facts
+
+    @property
+    def lag_ms(self) -> float:
+        """For how long it has taken nothing of what is on its way to it, in milliseconds; 0 while it keeps up."""
+        return max(0.0, round((self._loop.time() - self._took_at) * 1000, 1)) if self.busy else 0.0
 
     def leave(self) -> None:
         """Stop being a subscriber; leaving twice is allowed."""
-        self._leave(self)
+        if self._rest is not None:
+            self._rest.cancel()
+        self._host.leave(self)
 
-    def end(self, reason: str = "the server stops") -> None:
-        """Let the stream end cleanly, with no `close`: whoever reads it is to come back."""
-        self._farewell = reason
-        self.topic.wake()
+    def end(self, reason: str) -> None:
+        """Have the stream end with `close` and this reason, as soon as what is on its way is taken."""
+        self._farewell = self._farewell or reason
+        self.serve(self._loop.time())
+
+    def cut(self) -> None:
+        """End the connection at once, whatever is on its way."""
+        if self._cut is not None:
+            self._cut()
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
-        """Give the connection's bytes, some whole messages at a time, each time the reader is ready for more."""
-        start = await self._begin()
-        async with aclosing(self._opening(start)) as opening:
-            async for chunk in opening:
-                yield chunk
-        position = start.position
-        while self._farewell is None:
-            if not self.topic.covers(position):
-                start = await self._begin()
-                async with aclosing(self._after_gap(position, start)) as again:
-                    async for chunk in again:
-                        yield chunk
-                position = start.position
-            elif (newest := self.topic.position()).seq != position.seq:
-                chunk, position = self.topic.since(position), newest
-                if chunk:
+        """Give the chunks that the hub's pass does not write, from hello to the farewell."""
+        start = await self._host.begin(self.topic)
+        told = self._opening.first(start, self._resume_from, self._rewind)
+        while True:
+            async with aclosing(told) as chunks:
+                async for chunk in chunks:
+                    self._tell(chunk)
                     yield chunk
-            elif status := self._ended():
-                yield self._say(Close(at=_now(), reason=status.value))
-                return
-            else:
-                await self.topic.changed()
-        yield comment(self._farewell)
+                    self._telling = False
+            self.cursor = start.position
+            while (reason := await self._be_served()) is None and self.topic.covers(self.cursor):
+                pass  # called back for the end of a job that was retried meanwhile
+            if reason is not None:
+                break
+            start = await self._host.begin(self.topic)
+            self.dropped += start.position.facts - self.cursor.facts
+            told = self._opening.after_gap(self.cursor, start)
+        last = self.topic.channel.message(Close(at=datetime.now(UTC), reason=reason))
+        self._tell(last)
+        yield last
+        self._telling = False
 
-    async def _opening(self, start: Start) -> AsyncGenerator[bytes, None]:
-        oldest = await self._past.oldest()
-        resume = self._resume_from
-        lost = None if resume is None else _evicted(resume, start.head, oldest)
-        kept = oldest if oldest is not None and oldest <= start.head else None
-        hello = Hello(at=_now(), head=start.head, oldest=kept, resumed_from=resume, gap=lost is not None)
-        first = self._say(hello, start.head)
-        if lost is not None:
-            told = self._snapshot(start, since=lost.from_)
-            first += self._say(lost)
-        elif resume is not None:
-            told = self._replay(start, resume)
-        else:
-            told = self._snapshot(start)
-        async with aclosing(_led_by(first, told)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def _after_gap(self, missed: Position, start: Start) -> AsyncGenerator[bytes, None]:
-        count = start.position.facts - missed.facts
-        gap = Gap(at=_now(), from_=missed.head + 1, to=start.head, count=count, reason="slow")
-        async with aclosing(_led_by(self._say(gap), self._snapshot(start))) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def _snapshot(self, start: Start, since: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Tell the facts of the jobs asked for, or of those that have not ended, and the latest values.
-
-        With all jobs asked for and a gap that begins at `since`, tell every fact that is kept from there on, so that the
-        gap is all that is missing.
-        """
-        jobs = await self._jobs()
-        if since is not None and since <= start.head and self.topic.wanted.jobs is None:
-            facts = self._facts(None, since - 1, start.head)
-        else:
-            facts = self._facts(jobs, 0, start.head)
-        async with aclosing(facts) as pages:
-            async for page in pages:
-                yield b"".join(Message(insight).snapshot(self.topic.channel) for _, insight in page)
-        yield await self._latest(start, jobs)
-
-    async def _replay(self, start: Start, after: int) -> AsyncGenerator[bytes, None]:
-        """Tell exactly the facts after a number, under their own numbers, then the latest values."""
-        async with aclosing(self._facts(self.topic.wanted.jobs, after, start.head)) as pages:
-            async for page in pages:
-                yield b"".join(Message(insight, number).live(self.topic.channel) for number, insight in page)
-        yield await self._latest(start, await self._jobs())
-
-    async def _facts(self, jobs: Collection[str] | None, after: int, upto: int) -> AsyncGenerator[list[NumberedFact], None]:
-        """Give the wanted facts, some at a time; learn on the way whether the one job asked for has ended."""
-        topic = self.topic
-        if (one := topic.wanted.one_job) is None:
-            async with aclosing(self._past.pages(jobs, after, upto)) as pages:
-                async for page in pages:
-                    yield [fact for fact in page if topic.wants(fact[1].type, fact[1].job_id)]
+    def serve(self, now: float) -> None:
+        """Write what is pending, and call `messages()` back for what only it can tell; leave one alone who is busy."""
+        recalled, cursor, newest = self._recalled, self.cursor, self.topic.position()
+        if recalled is None or self._rest is not None or recalled.done():
             return
-        facts = await self._past.of_job(one, upto)
-        self._status = next((fact.status for _, fact in reversed(facts) if isinstance(fact, Status)), None)
-        yield [fact for fact in facts if fact[0] > after and topic.wants(fact[1].type, one)]
+        if cursor.seq != newest.seq:
+            if not self.topic.covers(cursor):
+                recalled.set_result(None)
+                return
+            batch = self.topic.since(cursor)
+            self.conflated += newest.values - cursor.values - batch.values
+            self.delivered += batch.facts + batch.values
+            self.cursor = newest if newest.head >= cursor.head else newest._replace(head=cursor.head)
+            if batch.data:
+                self._put(batch.data, now)
+        if self._rest is None and self._over() is not None and not recalled.done():
+            recalled.set_result(None)
 
-    async def _latest(self, start: Start, jobs: Collection[str]) -> bytes:
-        channel, wants = self.topic.channel, self.topic.wants
-        stored = await self._past.latest_of(frozenset(jobs) - start.known_jobs)
-        messages = [*(Message(insight) for insight in stored if wants(insight.type, insight.job_id)), *start.latest]
-        return b"".join(message.snapshot(channel) for message in messages)
+    def look_after(self, now: float, *, heartbeat: bytes, idle_s: float, patience_s: float) -> None:
+        """Keep a quiet connection open, and cut one whose socket has taken nothing for too long."""
+        if self.busy:
+            if self._unsent is not None:
+                before, self._left_over = self._left_over, self._unsent()
+                self._took_at = now if self._left_over < before else self._took_at
+            if now - self._took_at >= patience_s:
+                self.cut()
+        elif self._recalled is not None and now - self._wrote_at >= idle_s:
+            self._put(heartbeat, now)
 
-    async def _jobs(self) -> Collection[str]:
-        wanted = self.topic.wanted.jobs
-        return await self._past.open_jobs() if wanted is None else wanted
+    async def _be_served(self) -> str | None:
+        """Let the pass write until it calls back; give the reason where it is for the end."""
+        self._recalled = self._loop.create_future()
+        self.serve(self._loop.time())
+        try:
+            await self._recalled
+        finally:
+            self._recalled = None
+        return self._over()
 
-    def _ended(self) -> JobStatus | None:
-        """Give the final status of the one job asked for; what the topic heard is newer than what the log had."""
-        status = self.topic.status or self._status
-        return status if status is not None and status.ended else None
+    def _over(self) -> str | None:
+        """Say why the stream is to end: the server's reason, or how the one job asked for ended."""
+        status = self.topic.status or self._opening.status  # what the topic heard is newer than what the log had
+        ended = status.value if status is not None and status.ended else None
+        return ended if ended is not None and self.cursor.seq == self.topic.position().seq else self._farewell
 
-    def _say(self, insight: Insight, number: int | None = None) -> bytes:
-        return self.topic.channel.message(insight, number)
+    def _tell(self, chunk: bytes) -> None:
+        self._telling = True
+        self._note(chunk, self._loop.time())
 
+    def _put(self, data: bytes, now: float) -> None:
+        if self._write is None:
+            return
+        self._note(data, now)
+        try:
+            self._rest = sending.begin(self._write(data))
+        except (OSError, RuntimeError):  # whatever the server says of a connection that is gone
+            self.cut()
+            return
+        if self._rest is not None:
+            self._rest.add_done_callback(self._taken)
 
-def _evicted(resume: int, head: int, oldest: int | None) -> Gap | None:
-    """Say which facts after `resume` are not kept any more; a number never given here stands for facts that are gone."""
-    first_kept = head + 1 if oldest is None else min(oldest, head + 1)
-    if resume > head:
-        first, last = head + 1, resume
-    elif resume < first_kept - 1:
-        first, last = resume + 1, first_kept - 1
-    else:
-        return None
-    return Gap(at=_now(), from_=first, to=last, count=last - first + 1, reason="evicted")
+    def _note(self, data: bytes, now: float) -> None:
+        self._wrote_at = self._took_at = now
+        self._left_over = len(data)
+        self.bytes_sent += len(data)
 
-
-async def _led_by(first: bytes, told: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Put the first messages and what follows them into one chunk, so that they travel together."""
-    async with aclosing(told) as chunks:
-        async for chunk in chunks:
-            if first or chunk:
-                yield first + chunk
-            first = b""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    def _taken(self, rest: asyncio.Task[None]) -> None:
+        self._rest = None
+        if rest.cancelled():
+            return
+        if rest.exception() is not None:
+            self.cut()
+            return
+        self._host.awake(self)

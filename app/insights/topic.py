@@ -1,77 +1,82 @@
 """What all subscribers with the same filter share: a short ring of facts, the latest values, and the bytes made of both."""
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from app.domain.insight import Status
+from app.domain.insight import Insight, Status
 from app.domain.job import JobStatus
-from app.insights.wire import JSON, Channel, Message
+from app.insights.filter import Filter
+from app.insights.stage_plugins import StagePlugins
+from app.insights.wire import Channel, Message
 
 RING: Final = 512  # facts kept for subscribers who lag; whoever lags further is told of a gap
 
 _Key = tuple[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a subscriber wants: a channel, jobs and types (None for all), and at most `max_rate` latest values a second.
-
-    The rate holds for each type and job by itself, never for facts. Insights of no job (usage) come with any jobs.
-    """
-
-    channel: str = JSON
-    jobs: frozenset[str] | None = None
-    types: frozenset[str] | None = None
-    max_rate: float | None = None
-
-    @property
-    def one_job(self) -> str | None:
-        """The job whose end is the end of the feed, where just one was asked for."""
-        return next(iter(self.jobs)) if self.jobs is not None and len(self.jobs) == 1 else None
-
-    def wants_job(self, job_id: str | None) -> bool:
-        """Say whether insights of this job (None: of no job) are wanted."""
-        return self.jobs is None or job_id is None or job_id in self.jobs
-
-
-EVERYTHING: Final = Filter()
-
-
 class Position(NamedTuple):
-    """How far a subscriber is: `seq` is its cursor, `head` and `facts` the number of the last fact and the count until then."""
+    """How far a subscriber is: `seq` is its cursor, `head` the number of its last fact.
+
+    `facts` and `values` count the facts and the latest values there were until then.
+    """
 
     seq: int
     head: int
     facts: int
+    values: int
+
+
+class Batch(NamedTuple):
+    """What came after a position, as bytes, and how many facts and latest values that is."""
+
+    data: bytes
+    facts: int
+    values: int
 
 
 class Topic:
     """One filter's facts and latest values, each under a sequence number; a subscriber is no more than a position in it."""
 
-    def __init__(self, wanted: Filter, channel: Channel, known: Iterable[Message], *, head: int, now: float) -> None:
+    def __init__(self, wanted: Filter, channel: Channel, stage_plugins: StagePlugins, *, head: int) -> None:
         self.wanted = wanted
         self.channel = channel
-        self.subscribers = 0
         self.status: JobStatus | None = None  # of the one job asked for, once it changed
         self.dirty = False
         self._interval = 1 / wanted.max_rate if wanted.max_rate else 0.0
         self._types = _both(wanted.types, channel.types)
-        self._position = Position(0, head, 0)
+        self._position = Position(0, head, 0, 0)
         self._dropped = 0  # sequence number of the last fact that fell out of the ring
         self._facts: deque[tuple[int, Message]] = deque()
-        self._latest = {m.insight.key: (0, m) for m in known if self.wants(m.insight.type, m.insight.job_id)}
+        self._stage_plugins = stage_plugins
+        self._latest: dict[_Key, tuple[int, Message]] = {}
         self._held: dict[_Key, Message] = {}
-        self._due = dict.fromkeys(self._latest, now + self._interval) if self._interval else {}
-        self._joined: dict[int, bytes] = {}
-        self._change = asyncio.Event()
+        self._due: dict[_Key, float] = {}
+        self._joined: dict[int, Batch] = {}
 
     def wants(self, kind: str, job_id: str | None) -> bool:
         """Say whether insights of this type and job go to this topic's subscribers."""
-        return (self._types is None or kind in self._types) and self.wanted.wants_job(job_id)
+        if self._types is not None and kind not in self._types:
+            return False
+        plugins = self.wanted.plugins
+        return self.wanted.wants_job(job_id) and (plugins is None or self._stage_plugins.uses(job_id, plugins))
+
+    def keeps(self, insight: Insight) -> bool:
+        """Say whether this insight goes to this topic's subscribers; one about a stage only where its plugin is wanted."""
+        if not self.wants(insight.type, insight.job_id):
+            return False
+        plugins, stage = self.wanted.plugins, getattr(insight, "stage", None)
+        return plugins is None or stage is None or self._stage_plugins.plugins_of(insight.job_id).get(stage) in plugins
+
+    def remember(self, known: Iterable[Message], now: float) -> None:
+        """Take in values from before this topic was made, for the snapshots of those who come."""
+        for message in known:
+            key = message.insight.key
+            if key not in self._latest and key not in self._held and self.keeps(message.insight):
+                self._latest[key] = 0, self._left_of(message)
+                if self._interval:
+                    self._due[key] = now + self._interval
 
     def add_fact(self, message: Message) -> None:
         """Take in a fact of any job; also learn from it whether the one job asked for has ended."""
@@ -82,17 +87,19 @@ class Topic:
                 for held in [self._held.pop(key) for key in tuple(self._held)]:
                     self._put(held)  # what the rate held back goes out before the end
             self._advance()
-        if not self.wants(insight.type, insight.job_id):
+        if not self.keeps(insight):
             return
-        self._advance(message.fact_id)
+        self._advance(fact_id=message.fact_id)
         self._facts.append((self._position.seq, message))
         if len(self._facts) > RING:
             self._dropped = self._facts.popleft()[0]
 
     def add_latest(self, message: Message, now: float) -> None:
         """Take in a wanted latest value, or hold it back while its type and job are over the rate."""
-        key = message.insight.key
+        key, message = message.insight.key, self._left_of(message)
         if self._interval:
+            if key in self._held:  # replaced before it was sent
+                self._position = self._position._replace(values=self._position.values + 1)
             if now < self._due.get(key, 0.0):
                 self._held[key] = message
                 return
@@ -124,36 +131,32 @@ class Topic:
         """Say whether no fact after this position has fallen out of the ring."""
         return position.seq >= self._dropped
 
-    def since(self, position: Position) -> bytes:
+    def since(self, position: Position) -> Batch:
         """Give what came after a position, in order, joined once for all who stand there."""
         joined = self._joined.get(position.seq)
         if joined is None:
             news = [entry for entry in self._latest.values() if entry[0] > position.seq]
+            values = len(news)
             for entry in reversed(self._facts):
                 if entry[0] <= position.seq:
                     break
                 news.append(entry)
             news.sort(key=itemgetter(0))
-            joined = self._joined[position.seq] = b"".join(message.live(self.channel) for _, message in news)
+            data = b"".join(message.live(self.channel) for _, message in news)
+            joined = self._joined[position.seq] = Batch(data, len(news) - values, values)
         return joined
 
-    def wake(self) -> None:
-        """Wake everybody who waits for a change."""
-        self.dirty = False
-        change, self._change = self._change, asyncio.Event()
-        change.set()
-
-    async def changed(self) -> None:
-        """Wait for the next tick at which something is new."""
-        await self._change.wait()
+    def _left_of(self, message: Message) -> Message:
+        reduction = self.wanted.reduction
+        return message.reduced(reduction, self._stage_plugins.plugins_of(message.insight.job_id)) if reduction else message
 
     def _put(self, message: Message) -> None:
-        self._advance()
+        self._advance(values=1)
         self._latest[message.insight.key] = self._position.seq, message
 
-    def _advance(self, fact_id: int | None = None) -> None:
-        seq, head, facts = self._position
-        self._position = Position(seq + 1, fact_id or head, facts + (fact_id is not None))
+    def _advance(self, *, fact_id: int | None = None, values: int = 0) -> None:
+        seq, head, facts, before = self._position
+        self._position = Position(seq + 1, fact_id or head, facts + (fact_id is not None), before + values)
         self._joined.clear()
         self.dirty = True
 

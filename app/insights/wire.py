@@ -1,13 +1,14 @@
 """Insights as bytes: event-stream messages, encoded at most once for each channel."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from app.domain.insight import Close, Hello, Insight
+from app.insights.reduction import Reduction
 
 Encode = Callable[[Insight, int | None], bytes | None]
 JSON: Final = "json"
@@ -21,11 +22,16 @@ def encode_json(insight: Insight, _fact_id: int | None) -> bytes:
     return _ENCODER.encode(insight)
 
 
-def frame(payload: bytes, *, event: str | None = None, fact_id: int | None = None) -> bytes:
-    """Make one message of an event stream, ended by LF only; each line of the payload gets its own `data:` line."""
+def frame(payload: bytes, *, event: str | None = None, fact_id: int | None = None, retry_ms: int | None = None) -> bytes:
+    """Make one message of an event stream, ended by LF only; each line of the payload gets its own `data:` line.
+
+    `retry_ms` is how long a client that lost its connection is to wait; alone, without data, htmx would not hear it.
+    """
     lines = [] if event is None else [b"event: " + event.encode()]
     if fact_id is not None:
         lines.append(b"id: %d" % fact_id)
+    if retry_ms is not None:
+        lines.append(b"retry: %d" % retry_ms)
     lines += [b"data: " + line for line in _LINE_END.split(payload)]
     return b"\n".join(lines) + b"\n\n"
 
@@ -49,7 +55,7 @@ class Channel:
     named: bool
     types: frozenset[str] | None = None
 
-    def message(self, insight: Insight, fact_id: int | None = None) -> bytes:
+    def message(self, insight: Insight, fact_id: int | None = None, *, retry_ms: int | None = None) -> bytes:
         """Give the whole message of an insight, empty when this channel does not show it."""
         payload = self.encode(insight, fact_id)
         if payload is None and isinstance(insight, Hello):
@@ -59,18 +65,27 @@ class Channel:
         if payload is None:
             return b""
         event = insight.type if self.named or isinstance(insight, Close) else None
-        return frame(payload, event=event, fact_id=fact_id)
+        return frame(payload, event=event, fact_id=fact_id, retry_ms=retry_ms)
 
 
 class Message:
     """An insight on its way, with its bytes for each channel once somebody wanted them; `fact_id` numbers a fact."""
 
-    __slots__ = ("_encoded", "fact_id", "insight")
+    __slots__ = ("_encoded", "_reduced", "fact_id", "insight")
 
     def __init__(self, insight: Insight, fact_id: int | None = None) -> None:
         self.insight = insight
         self.fact_id = fact_id
         self._encoded: dict[tuple[str, bool], bytes] = {}
+        self._reduced: dict[Reduction, Message] = {}
+
+    def reduced(self, reduction: Reduction, plugins: Mapping[str, str]) -> "Message":
+        """Give what is left of it for all who ask for the same; `plugins` names the plugin of each stage of its job."""
+        known = self._reduced.get(reduction)
+        if known is None:
+            left = reduction.of(self.insight, plugins)
+            known = self._reduced[reduction] = self if left is self.insight else Message(left, self.fact_id)
+        return known
 
     def live(self, channel: Channel) -> bytes:
         """Give its bytes as news, numbered if it is a fact."""

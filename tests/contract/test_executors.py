@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from app.domain.media import SourceKind, SourcePlan, SourceRef
@@ -17,19 +18,17 @@ from app.engine.messages import (
     Drop,
     Dropped,
     FinalizeDone,
-    FinalizeTask,
+    Followed,
     Forget,
-    Pass,
     Picture,
     Prepared,
     Report,
     SegmentDone,
-    SegmentTask,
-    StageTask,
     TaskFailed,
     Watch,
 )
 from app.engine.pool import Pool
+from app.engine.tasks import FinalizeTask, FollowTask, Pass, SegmentTask, StageTask
 from app.media.probe import probe
 from tests.conftest import write_clip
 
@@ -86,7 +85,9 @@ def stage(plugin: str, *, stateful: bool = False, **options: Any) -> StageTask:
 
 
 def faulty(what: str, **options: Any) -> StageTask:
-    return stage("faulty", **{"what": what, "where": "process_frame", "every": 10, "frames": [], **options})
+    return stage(
+        "faulty", **{"what": what, "where": "process_frame", "every": 10, "frames": [], "once": "", "journal": "", **options}
+    )
 
 
 def segment(source: SourceRef, plan: SourcePlan, out: Path, *stages: StageTask, number: int = 0, **more: Any) -> SegmentTask:
@@ -226,3 +227,38 @@ def test_a_stage_is_summed_up_over_the_files_it_is_given(
     assert json.loads(done.summary) == {"frames": plan.segments[1].end}
     assert failed.summary is None
     assert "went wrong on purpose at finalize" in failed.error
+
+
+def test_followers_go_over_stored_rows_with_their_state_and_replay_them_when_it_is_lost(
+    make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path
+) -> None:
+    leader = stage("brightness")
+    behind = stage("follower", stateful=True, look=-1, die=-1)
+    behind = msgspec.structs.replace(
+        behind, needs_pixels=False, stage=msgspec.structs.replace(behind.stage, needs=("brightness",))
+    )
+
+    def lead(number: int) -> SegmentTask:
+        return segment(source, plan, tmp_path, leader, behind, number=number, following=("follower",))
+
+    def pursue(number: int, *replay: str, to: str = "whole") -> FollowTask:
+        return FollowTask(
+            task_id=number + 10, job_id="job", segment_index=number, term=2, part=Pass(plan.segments[number], 0),
+            size=(160, 120), stages=(leader, behind), following=("follower",), rows_path=str(tmp_path / f"{number}.ndjson"),
+            outputs_path=str(tmp_path / f"{number}.{to}"), threads=1, replay=tuple(str(tmp_path / name) for name in replay),
+            pictured=(3,),
+        )  # fmt: skip
+
+    outcomes, told = run(make, lead(0), lead(1), pursue(0), pursue(1))
+    assert all(isinstance(done, SegmentDone) for done in outcomes)
+    rows = [json.loads(line) for line in (tmp_path / "0.whole").read_text().splitlines()]
+    assert [list(row["outputs"]) for row in rows] == [["brightness", "follower"]] * plan.segments[0].end
+    assert {name: row["outputs"]["brightness"] for name, row in enumerate(rows)} == {
+        name: row["outputs"]["brightness"] for name, row in enumerate(rows_in(tmp_path))
+    }
+    (pictured,) = [report for report in told if isinstance(report, Followed)]
+    assert json.loads(pictured.outputs) == rows[3]["outputs"]
+
+    (refused, done), _ = run(make, pursue(1, to="again"), pursue(1, "0.whole", to="again"))
+    assert (refused.code, done.frames) == ("state", plan.segments[1].end - plan.segments[1].start)
+    assert (tmp_path / "1.again").read_bytes() == (tmp_path / "1.whole").read_bytes()

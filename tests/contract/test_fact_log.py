@@ -31,7 +31,7 @@ class Kept:
     drop_job: Callable[[str], object]
 
 
-def in_memory(_folder: Path) -> Iterator[Kept]:
+def in_memory() -> Iterator[Kept]:
     """Keep facts in memory; a new job writes that it is queued, as the store does."""
     log = MemoryFactLog()
 
@@ -41,10 +41,8 @@ def in_memory(_folder: Path) -> Iterator[Kept]:
     yield Kept(log, log.append, add, log.drop)
 
 
-def in_sqlite(folder: Path) -> Iterator[Kept]:
-    """Keep facts in a migrated SQLite database."""
-    url = f"sqlite:///{folder / 'sightline.db'}"
-    migrate(url, MIGRATIONS)
+def in_database(url: str) -> Iterator[Kept]:
+    """Keep facts in a migrated database."""
     store = Store(url)
 
     def write(insight: Insight) -> int:
@@ -63,10 +61,20 @@ def in_sqlite(folder: Path) -> Iterator[Kept]:
     store.close()
 
 
-@pytest.fixture(params=[in_memory, in_sqlite], ids=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     """Every implementation there is, empty."""
-    yield from request.param(tmp_path)
+    if request.param == "memory":
+        yield from in_memory()
+    elif request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'sightline.db'}"
+        migrate(url, MIGRATIONS)
+        yield from in_database(url)
+    else:
+        server = request.getfixturevalue("postgres")
+        url = server.new()
+        yield from in_database(url)
+        server.drop(url)
 
 
 def _job(job_id: str) -> Job:
@@ -89,7 +97,7 @@ def test_a_new_log_is_at_0_and_has_nothing(kept: Kept) -> None:
     assert kept.log.head() == 0
     assert kept.log.oldest() is None
     assert kept.log.after(0, None, 10) == []
-    assert kept.log.of_job("a") == []
+    assert kept.log.before(99, {"a"}, 9) == []
 
 
 def test_facts_are_numbered_from_1_in_the_order_they_are_written(kept: Kept) -> None:
@@ -107,7 +115,7 @@ def test_every_kind_of_fact_comes_back_as_it_was(kept: Kept, kind: str) -> None:
     kept.add_job(example.job_id)
     number = kept.write(example)
     assert kept.log.after(number - 1, None, 10) == [(number, example)]
-    assert kept.log.of_job(example.job_id)[-1] == (number, example)
+    assert kept.log.before(number + 1, {example.job_id}, 1) == [(number, example)]
 
 
 def test_after_gives_what_comes_after_of_the_jobs_asked_for_and_no_more_than_asked(kept: Kept) -> None:
@@ -122,7 +130,9 @@ def test_after_gives_what_comes_after_of_the_jobs_asked_for_and_no_more_than_ask
     assert _numbers(kept.log.after(4, frozenset({"unknown"}), 10)) == []
     assert _numbers(kept.log.after(4, [], 10)) == []
     assert kept.log.after(12, None, 10) == kept.log.after(99, None, 10) == []
-    assert _numbers(kept.log.of_job("b")) == [2, 5, 8, 11]
+    assert _numbers(kept.log.before(9, {"b"}, 2)) == [8, 5]
+    assert _numbers(kept.log.before(6, None, 3)) == [5, 4, 3]
+    assert _numbers(kept.log.before(12, {"b"}, 99)) == [11, 8, 5, 2]
 
 
 def test_facts_of_a_deleted_job_are_gone_and_their_numbers_are_never_given_again(kept: Kept) -> None:
@@ -143,5 +153,5 @@ def test_many_threads_write_and_each_fact_has_its_own_number(kept: Kept) -> None
     with ThreadPoolExecutor(8) as threads:
         numbers = list(threads.map(lambda count: kept.write(_warning("a", count)), range(64)))
     assert sorted(numbers) == list(range(2, 66))
-    assert _numbers(kept.log.of_job("a")) == list(range(1, 66))
+    assert _numbers(kept.log.after(0, {"a"}, 99)) == list(range(1, 66))
     assert {fact.count for _, fact in kept.log.after(1, None, 100)} == set(range(64))

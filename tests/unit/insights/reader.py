@@ -1,18 +1,19 @@
 """What the tests of the feed share: insights to publish, and a subscriber that reads in the background."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
 from app.domain.insight import Progress, Status, Usage, Warned
 from app.domain.job import JobStatus
+from app.insights.filter import Filter
 from app.insights.hub import Hub
 from app.insights.subscription import Subscription
-from app.insights.topic import Filter
 from tests.sse import Event, Parser
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 def status(job_id: str, now: JobStatus, previous: JobStatus | None = None) -> Status:
@@ -49,15 +50,19 @@ def brief(events: list[Event]) -> list[str]:
 
 
 class Reader:
-    """A subscriber that reads all it is given; use it as `async with`."""
+    """A subscriber that reads all it is given, as a response does; use it as `async with`. `stall()` and it takes nothing."""
 
-    def __init__(self, hub: Hub, wanted: Filter, last_event_id: int | None = None) -> None:
-        self.subscription: Subscription = hub.subscribe(wanted, last_event_id=last_event_id)
+    def __init__(self, hub: Hub, wanted: Filter, last_event_id: int | None = None, rewind: int | None = None) -> None:
+        self.subscription: Subscription = hub.subscribe(wanted, last_event_id=last_event_id, rewind=rewind)
+        self.subscription.attach(self._take, cut=self._cut)
         self.events: list[Event] = []
         self.chunks: list[bytes] = []
         self.parser = Parser()
         self.done = False
+        self.was_cut = False
         self._more = asyncio.Event()
+        self._takes = asyncio.Event()
+        self._takes.set()
         self._task = asyncio.create_task(self._read())
 
     async def __aenter__(self) -> Self:
@@ -65,6 +70,14 @@ class Reader:
 
     async def __aexit__(self, *_: object) -> None:
         await self.leave()
+
+    def stall(self) -> None:
+        """Take nothing from now on; the write that comes next does not end."""
+        self._takes.clear()
+
+    def go_on(self) -> None:
+        """Take again."""
+        self._takes.set()
 
     async def leave(self) -> None:
         """Go away, in the middle of whatever it is."""
@@ -85,6 +98,14 @@ class Reader:
                 await self._more.wait()
         return brief(self.events)
 
+    async def had(self, wanted: Callable[[Event], bool]) -> None:
+        """Wait until an event of this kind has come, whatever came after it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(map(wanted, self.events)):
+                assert not self.done, f"ended with {brief(self.events)}"
+                self._more.clear()
+                await self._more.wait()
+
     async def finish(self) -> list[str]:
         """Wait for the end of the stream; give all events in brief."""
         async with asyncio.timeout(PATIENCE_S):
@@ -97,14 +118,24 @@ class Reader:
         """The number a client would resume from."""
         return next((event.id for event in reversed(self.events) if event.id is not None), None)
 
+    async def _take(self, chunk: bytes) -> None:
+        if not self._takes.is_set():
+            await self._takes.wait()
+        self.chunks.append(chunk)
+        self.events += self.parser.feed(chunk)
+        self._more.set()
+
+    def _cut(self) -> None:
+        self.was_cut = True
+        self._task.cancel()
+
     async def _read(self) -> None:
         messages = self.subscription.messages()
         try:
             async for chunk in messages:
-                self.chunks.append(chunk)
-                self.events += self.parser.feed(chunk)
-                self._more.set()
+                await self._take(chunk)
         finally:
             self.done = True
             self._more.set()
             await messages.aclose()
+            self.subscription.leave()

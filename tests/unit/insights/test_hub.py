@@ -149,24 +149,64 @@ async def test_latest_values_of_jobs_that_ended_long_ago_are_let_go(
             assert [word for word in brief(reader.events) if word == "~progress"] == kept
 
 
-async def test_closing_ends_every_stream_with_a_comment_and_no_close(hub: Hub) -> None:
-    early = Reader(hub, of("a"))
+async def test_closing_ends_every_stream_with_close_and_the_reason_also_for_who_comes_late(hub: Hub) -> None:
+    early, everything = Reader(hub, of("a")), Reader(hub, of(types="usage"))
     await early.until("hello")
-
-    async def serve_until_it_ends() -> None:
-        await early.finish()
-        early.subscription.leave()
-
-    serving = asyncio.create_task(serve_until_it_ends())
-    await hub.close("the server stops")
-    await serving
-    assert brief(early.events) == ["#0 hello"]
-    assert early.parser.comments == ["the server stops"]
-    assert hub.subscribers == 0
+    await everything.until("hello")
+    await hub.close("shutdown")
     late = Reader(hub, of("a"))
-    assert await late.finish() == ["#0 hello"]
-    assert late.parser.comments == ["the server stops"]
-    late.subscription.leave()
+    for reader in (early, everything, late):
+        assert await reader.finish() == ["#0 hello", "close"]
+        assert reader.events[-1].json["reason"] == "shutdown"
+    assert hub.subscribers == 0
+
+
+async def test_closing_cuts_whoever_does_not_take_the_close(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "_FAREWELL_S", 0.05)
+    stuck = Reader(hub, of("a"))
+    await stuck.until("hello")
+    stuck.stall()
+    hub.publish(progress("a", 1))
+    await asyncio.sleep(0.01)
+    await hub.close("shutdown")
+    assert stuck.was_cut
+    assert hub.subscribers == 0
+
+
+async def test_the_window_grows_with_the_subscribers_between_bounds(log: MemoryFactLog) -> None:
+    hub = Hub(log)
+    windows = {0: hub.window_s}
+    idle = [hub.subscribe(of("b"))]
+    for count in (100, 500, 2000):
+        idle += [hub.subscribe(of("b")) for _ in range(count - len(idle))]
+        windows[count] = hub.window_s
+    assert windows == {0: 0.05, 100: 0.05, 500: pytest.approx(0.1), 2000: 0.25}
+    for subscription in idle:
+        subscription.leave()
+    assert hub.window_s == 0.05
+
+
+async def test_an_insight_that_breaks_one_channel_is_told_by_the_others(hub: Hub) -> None:
+    errors: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context["exception"]))
+
+    def encode(insight: Insight, _number: int | None) -> bytes:
+        if insight.type == "usage":
+            raise ZeroDivisionError("a template is wrong")
+        return insight.type.encode()
+
+    hub.channel("html:job", encode)
+    page, *readers = [Reader(hub, each) for each in (of(channel="html:job"), of("a"), of(), of("b"))]
+    await page.until("message")
+    for reader in readers:
+        await reader.until("hello")
+    hub.publish(usage(1.0))
+    for reader in readers:
+        await reader.until("usage")
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+    assert len(page.events) == 1
+    for reader in (page, *readers):
+        await reader.leave()
 
 
 async def test_a_channel_there_is_not_is_refused(hub: Hub) -> None:

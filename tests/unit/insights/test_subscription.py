@@ -2,13 +2,16 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
+from app.domain.insight import INSIGHT_EXAMPLES
 from app.domain.job import JobStatus
 from app.insights import past as past_module
-from app.insights import topic as topic_module
+from app.insights.filter import Filter
 from app.insights.hub import Hub
 from app.insights.log import MemoryFactLog
+from app.insights.reduction import Reduction
 from tests.unit.insights.reader import Reader, brief, of, progress, status, usage, warning
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +69,7 @@ async def test_many_facts_are_read_and_sent_some_at_a_time(
 
 @pytest.mark.parametrize("wanted", [of("a"), of("a", "b"), of()])
 async def test_facts_that_are_not_kept_any_more_are_a_gap_and_a_snapshot_follows(
-    told: MemoryFactLog, hub: Hub, wanted: topic_module.Filter
+    told: MemoryFactLog, hub: Hub, wanted: Filter
 ) -> None:
     told.drop("a")
     told.append(warning("b", 10))
@@ -114,6 +117,7 @@ async def test_a_job_that_has_ended_is_told_from_hello_to_close(told: MemoryFact
         assert new.events[-1].json["reason"] == "failed"
     async with Reader(hub, of("b"), last_event_id=6) as complete:
         assert await complete.finish() == ["#6 hello", "close"]
+        assert not complete.subscription.busy  # nothing is on its way any more
 
 
 async def test_a_retried_job_can_be_followed_again(told: MemoryFactLog, hub: Hub) -> None:
@@ -175,7 +179,7 @@ async def test_a_fact_deleted_before_it_was_published_leaves_no_one_behind(told:
 @pytest.mark.parametrize("last_id", [None, 2, 6])
 @pytest.mark.parametrize("wanted", [of("a"), of("a", "b"), of()])
 async def test_a_fact_written_between_the_beginning_and_the_reading_of_the_log_comes_once_and_live(
-    told: MemoryFactLog, wanted: topic_module.Filter, last_id: int | None
+    told: MemoryFactLog, wanted: Filter, last_id: int | None
 ) -> None:
     class Busy(MemoryFactLog):
         def oldest(self) -> int | None:
@@ -212,3 +216,76 @@ async def test_a_retried_job_is_in_the_snapshot_of_all_jobs_again(told: MemoryFa
     async with Reader(hub, of()) as reader:
         await reader.until("progress")
         assert brief(reader.events)[-1] == "~progress"
+
+
+@pytest.mark.parametrize("rewind", [0, 1, 3, 99])
+@pytest.mark.parametrize("page", [1, 2, 1000])
+async def test_a_rewound_connection_gets_the_last_facts_with_their_numbers(
+    told: MemoryFactLog, hub: Hub, monkeypatch: pytest.MonkeyPatch, rewind: int, page: int
+) -> None:
+    monkeypatch.setattr(past_module, "PAGE", page)
+    hub.publish(usage(1.0))
+    async with Reader(hub, of(), rewind=rewind) as reader:
+        words = await reader.until("usage")
+        everything = ["#1 status", "#2 status", "#3 status", "#4 warning", "#5 warning", "#6 status"]
+        assert words == ["#6 hello", *everything[max(0, 6 - rewind) :], "~usage"]
+        resumed, first = reader.events[0].json["resumed_from"], reader.events[1].id
+        assert reader.events[0].json["gap"] is False
+        assert resumed == (6 if first is None else first - 1)
+
+
+async def test_rewinding_counts_only_the_facts_asked_for_and_a_last_event_id_counts_more(told: MemoryFactLog, hub: Hub) -> None:
+    hub.publish(usage(1.0))
+    async with Reader(hub, of("a"), rewind=2) as of_job, Reader(hub, of(types="status,usage"), rewind=2) as of_type:
+        assert await of_job.until("usage") == ["#6 hello", "#2 status", "#4 warning", "~usage"]
+        assert await of_type.until("usage") == ["#6 hello", "#3 status", "#6 status", "~usage"]
+    async with Reader(hub, of(), rewind=4, last_event_id=5) as back:
+        assert await back.until("usage") == ["#6 hello", "#6 status", "~usage"]
+
+
+async def test_only_jobs_and_stages_of_the_plugins_asked_for_are_told_of(log: MemoryFactLog) -> None:
+    stages = {"a": {"hog": "hog", "second": "mog"}, "b": {"hog": "mog"}, "c": {"hog": "hog"}}
+    read: list[str] = []
+
+    def plugins_of(job_id: str) -> dict[str, str]:
+        read.append(job_id)
+        return stages[job_id]
+
+    hub = Hub(log, plugins_of=plugins_of, window_s=0.0)
+    for job_id in "ab":
+        log.append(status(job_id, QUEUED))
+        log.append(warning(job_id))
+    await hub.catch_up()
+    hub.publish(progress("a", 1))
+    hub.publish(progress("b", 1))
+    wanted = Filter(reduction=Reduction(frozenset({"hog"})))
+    async with Reader(hub, wanted) as reader:
+        assert await reader.until("progress") == ["#4 hello", "~status", "~warning", "~progress"]
+        assert hub.is_watched("a", "overlay")
+        assert not hub.is_watched("b", "overlay")
+        log.append(msgspec.structs.replace(warning("a"), stage="second"))
+        log.append(warning("b", 10))
+        log.append(status("c", QUEUED))
+        log.append(msgspec.structs.replace(warning("a"), stage=None))
+        await hub.catch_up()
+        hub.publish(progress("b", 2))
+        hub.publish(progress("c", 2))
+        assert (await reader.until("progress", "status", "warning", "progress"))[4:] == ["#7 status", "#8 warning", "progress"]
+        assert reader.events[-1].json["job_id"] == "c"
+    async with Reader(hub, wanted, rewind=2) as back:
+        assert (await back.until("warning"))[1:] == ["#7 status", "#8 warning"]
+    assert sorted(read) == ["a", "b", "c"], "each job is read once"
+
+
+async def test_two_with_the_same_wishes_share_one_reduced_overlay(hub: Hub) -> None:
+    example = INSIGHT_EXAMPLES["overlay"]
+    wanted = Filter(reduction=Reduction(None, frozenset({"circle"})))
+    async with Reader(hub, wanted) as one, Reader(hub, wanted) as two, Reader(hub, of()) as whole:
+        for reader in (one, two, whole):
+            await reader.until("hello")
+        hub.publish(example)
+        for reader in (one, two, whole):
+            await reader.until("overlay")
+    found = [reader.events[-1].json["outputs"]["people_hog"]["detections"] for reader in (one, whole)]
+    assert [[detection["label"] for detection in detections] for detections in found] == [["circle"], ["circle", "square"]]
+    assert one.chunks[-1] is two.chunks[-1]

@@ -1,7 +1,9 @@
 """A topic at given times: what a rate holds back, what it lets out, and never an older value after a newer one."""
 
 from app.domain.insight import Insight
-from app.insights.topic import Filter, Position, Topic
+from app.insights.filter import Filter
+from app.insights.stage_plugins import StagePlugins
+from app.insights.topic import Position, Topic
 from app.insights.wire import JSON, Channel, Message, encode_json
 from tests.sse import Parser
 from tests.unit.insights.reader import of, progress, usage
@@ -11,12 +13,14 @@ CHANNEL = Channel(JSON, encode_json, named=True)
 
 def topic_of(wanted: Filter, *known: Insight) -> Topic:
     """Build a topic at time 0."""
-    return Topic(wanted, CHANNEL, [Message(insight) for insight in known], head=0, now=0.0)
+    topic = Topic(wanted, CHANNEL, StagePlugins(None), head=0)
+    topic.remember([Message(insight) for insight in known], 0.0)
+    return topic
 
 
 def told(topic: Topic, position: Position) -> list[int]:
     """Give the frames done that came after a position."""
-    return [event.json["frames_done"] for event in Parser().feed(topic.since(position))]
+    return [event.json["frames_done"] for event in Parser().feed(topic.since(position).data)]
 
 
 def test_a_value_over_the_rate_waits_until_it_is_due() -> None:
