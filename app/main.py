@@ -3,44 +3,45 @@
 import asyncio
 import logging
 import os
-import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-import sqlalchemy as sa
 
-from app.devices.inventory import take_inventory
+from app.devices.cuda_driver import has_cuda_driver
+from app.devices.survey import Survey
 from app.devices.usage import Meter
 from app.domain.insight import Insight, Usage
+from app.domain.media import StreamRules
 from app.engine.dispatcher import Dispatcher
+from app.engine.gpus import Gpus
+from app.engine.held import WorkerLimits
 from app.engine.holder import name_of_this_process
 from app.engine.pool import Pool
 from app.engine.printed import PrintedLog
-from app.engine.process import clock
 from app.engine.station import Station
 from app.engine.teller import Pictures, Teller
+from app.engine.vitals import Vitals
 from app.insights.hub import Hub
 from app.insights.tail import Tail
 from app.media.preview import PreviewCache
 from app.media.storage import Storage
 from app.registry.discover import Catalogue
-from app.settings import Settings, bundled, paths
+from app.registry.reload import Reloader
+from app.settings import Settings, bundled, paths, words
 from app.store.engine import Store, migrate
 from app.store.facts import StoredFacts
-from app.store.standing import open_jobs, progress_of
+from app.store.standing import open_jobs, plugins_of, progress_of
 from app.web.parts import Limits, Parts, Readiness
 
 _PREVIEW_BYTES: Final = 64_000_000
-_PICTURE_S: Final = 0.2
 _USAGE_S: Final = 1.0
-_LEAST_FREE_BYTES: Final = 200_000_000
-_STILL_S: Final = 120.0
+_RELOAD_S: Final = 1.0
 _log = logging.getLogger("sightline")
 
 
@@ -66,10 +67,12 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine."""
+    """A running engine, and what it knows of the machine's devices."""
 
     dispatcher: Dispatcher
     pool: Pool
+    survey: Survey
+    vitals: Vitals
 
 
 def migrate_database(settings: Settings) -> None:
@@ -95,58 +98,57 @@ async def run_engine(
     settings: Settings, stores: Stores, voice: Voice, *, workers: int | None = None, runner: str | None = None
 ) -> AsyncIterator[Engine]:
     """Start workers and dispatcher; at the end give back what is in flight and leave no process behind."""
-    size = workers or settings.workers
 
     def wake() -> None:
         dispatcher.wake()  # made below, before any worker can change
 
-    outputs_folder = stores.storage.outputs_folder
+    survey, outputs_folder = Survey(wake), stores.storage.outputs_folder
     pool = Pool(
-        size,
-        memory_mb=settings.worker_memory_mb,
+        workers or settings.workers,
+        limits=WorkerLimits(settings.worker_memory_mb, settings.prepare_timeout_s, settings.finalize_timeout_s),
         printed=PrintedLog(outputs_folder, lambda text: _log.info("a worker printed: %s", text.rstrip())),
         changed=wake,
     )
     station = Station(
-        store=stores.store,
-        executor=pool,
-        plugins=stores.catalogue,
-        outputs_folder=outputs_folder,
-        teller=Teller(voice.publish, voice.is_watched, voice.pictures, _PICTURE_S),
-        ring=voice.ring,
-        hold=voice.hold,
-        holder=runner or name_of_this_process(),
-        runner=runner,
-        cores=len(os.sched_getaffinity(0)),
-    )
+        store=stores.store, executor=pool, plugins=stores.catalogue, outputs_folder=outputs_folder,
+        teller=Teller(voice.publish, voice.is_watched, voice.pictures, settings.overlays_per_s, settings.metrics_per_s),
+        ring=voice.ring, hold=voice.hold, holder=runner or name_of_this_process(), lease_s=settings.lease_s, runner=runner,
+        cores=len(os.sched_getaffinity(0)), gpus=_look_for_gpus(settings, survey),
+        # whoever runs a single job reaches private networks without it
+        streams=StreamRules(settings.allow_private_sources or runner is not None, settings.source_patience_s),
+        keep_picture=stores.storage.keep_thumbnail,
+    )  # fmt: skip
     dispatcher = Dispatcher(station)
     await pool.start()
     working = asyncio.create_task(dispatcher.run())
     try:
-        yield Engine(dispatcher, pool)
+        yield Engine(dispatcher, pool, survey, Vitals(stores.store, settings.home, pool, dispatcher))
     finally:
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
+        await survey.close()
         await pool.close()
 
 
 @asynccontextmanager
-async def open_server(settings: Settings, *, hosts: frozenset[str] = frozenset()) -> AsyncIterator[Parts]:
-    """Put a whole server together, all but the socket: gives the parts that the web application needs."""
+async def open_server(
+    settings: Settings, *, hosts: frozenset[str] = frozenset(), reloaded: Callable[[str], None] | None = None
+) -> AsyncIterator[Parts]:
+    """Put a whole server together, all but the socket: gives the parts that the web application needs.
+
+    With `reloaded`, plugins whose folder changes are taken up for the next job, and their names told to it.
+    """
     async with open_stores(settings) as stores:
         await asyncio.to_thread(stores.storage.sweep)
-        hub = Hub(
-            StoredFacts(stores.store),
-            latest_of=partial(progress_of, stores.store),
-            open_jobs=partial(open_jobs, stores.store),
-        )
+        hub = _hub(stores.store)
         tail = Tail(hub)
         previews = PreviewCache(_PREVIEW_BYTES)
         voice = Voice(hub.publish, lambda job_id: hub.is_watched(job_id, "overlay"), previews, tail.ring, hub.hold)
         async with run_engine(settings, stores, voice) as engine:
-            inventory = _Inventory()
-            running = [asyncio.create_task(work) for work in (tail.run(), _tell_usage(hub, engine.pool), inventory.take())]
+            engine.survey.begin()
+            works = (tail.run(), _tell_usage(hub, engine.pool), _import_plugins(stores.catalogue, reloaded))
+            running = [asyncio.create_task(work) for work in works]
 
             def wake() -> None:
                 engine.dispatcher.wake()
@@ -162,8 +164,8 @@ async def open_server(settings: Settings, *, hosts: frozenset[str] = frozenset()
                     limits=_limits(settings, hosts),
                     wake=wake,
                     workers=engine.pool.usage,
-                    readiness=lambda: _readiness(stores.store, settings.home, engine),
-                    inventory=inventory.read,
+                    readiness=lambda: Readiness(engine.vitals.read()),
+                    inventory=lambda: msgspec.to_builtins(engine.survey.read()),
                 )
             finally:
                 await hub.close("shutdown")
@@ -172,22 +174,40 @@ async def open_server(settings: Settings, *, hosts: frozenset[str] = frozenset()
                 await asyncio.gather(*running, return_exceptions=True)
 
 
-class _Inventory:
-    """Takes the inventory once, in the background; whoever asks before it is there waits for it."""
+def _hub(store: Store) -> Hub:
+    return Hub(
+        StoredFacts(store),
+        latest_of=partial(progress_of, store),
+        open_jobs=partial(open_jobs, store),
+        plugins_of=partial(plugins_of, store),
+    )
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._taken: asyncio.Future[Mapping[str, Any]] = self._loop.create_future()
 
-    async def take(self) -> None:
-        self._taken.set_result(msgspec.to_builtins(await take_inventory()))
+async def _import_plugins(catalogue: Catalogue, reloaded: Callable[[str], None] | None) -> None:
+    """Find out whose code cannot be imported; in the background, so that a plugin that hangs delays no start."""
+    ended = threading.Event()
+    try:
+        reloader = Reloader(catalogue) if reloaded else None
+        await asyncio.to_thread(catalogue.import_all, proven=bundled("plugins"), stopped=ended.is_set)
+        while reloader and reloaded:
+            await asyncio.sleep(_RELOAD_S)
+            for name in await asyncio.to_thread(reloader.look, ended.is_set):
+                reloaded(name)
+    finally:
+        ended.set()  # a thread cannot be cancelled
 
-    def read(self) -> Mapping[str, Any]:
-        """Give the inventory; called on a thread."""
-        return asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
 
-    async def _wait(self) -> Mapping[str, Any]:
-        return await asyncio.shield(self._taken)
+def _look_for_gpus(settings: Settings, survey: Survey) -> Callable[[], Gpus | None]:
+    """Say how to learn of the GPUs: without a driver there are none, else what was found, and None while it is looked for."""
+    if not has_cuda_driver():
+        return Gpus
+    survey.begin()
+
+    def found() -> Gpus | None:
+        here = survey.inventory
+        return Gpus(here.cuda_devices, settings.gpu_workers, here.cuda_runtimes) if here else None
+
+    return found
 
 
 def _limits(settings: Settings, hosts: frozenset[str]) -> Limits:
@@ -196,7 +216,8 @@ def _limits(settings: Settings, hosts: frozenset[str]) -> Limits:
         max_queued_jobs=settings.max_queued_jobs,
         max_subscribers=settings.max_subscribers,
         token=settings.token,
-        hosts=hosts,
+        hosts=hosts | words(settings.hosts),
+        origins=words(settings.cors_origins),
         source_roots=paths(settings.source_roots),
         allow_private_sources=settings.allow_private_sources,
     )
@@ -214,21 +235,3 @@ async def _tell_usage(hub: Hub, pool: Pool) -> None:
         hub.publish(
             Usage(at=datetime.now(UTC), cpu_percent=load.cpu_percent, memory_mb=memory, workers=workers, gpus=load.gpus)
         )
-
-
-def _readiness(store: Store, home: Path, engine: Engine) -> Readiness:
-    checks = {"database": None, "pool": engine.pool.trouble, "disk": None, "work": engine.dispatcher.trouble}
-    try:
-        with store.read() as tx:
-            tx.execute(sa.text("SELECT 1"))
-    except sa.exc.SQLAlchemyError as error:
-        checks["database"] = f"The database does not answer: {type(error).__name__}."
-    if checks["pool"] is None and not engine.pool.load():
-        checks["pool"] = "No worker is ready yet."
-    free = shutil.disk_usage(home).free
-    if free < _LEAST_FREE_BYTES:
-        checks["disk"] = f"Only {free // 1_000_000} MB are free in {home}."
-    moved_at = engine.dispatcher.moved_at
-    if moved_at is not None and clock() - moved_at > _STILL_S:
-        checks["work"] = f"Work stands still: nothing was heard of a frame for {clock() - moved_at:.0f} s."
-    return Readiness(checks)

@@ -13,16 +13,25 @@ from typing import cast
 from app.domain.errors import BrokenPlugin
 from app.domain.plugin import Plugin
 
-_METHODS = ("prepare", "process_frame", "finalize")
+LIFECYCLE = {"prepare": "context", "process_frame": "frame", "finalize": "outputs"}  # what each is given
 _LOCK = RLock()  # two threads must not run the same plugin's module at once
 
 
 def load_plugin(folder: Path, entry: str) -> Plugin:
-    """Import `entry` (`module:Class`, relative to `folder`) and build one instance.
+    """Import `entry` (`module:Class`, relative to `folder`) and build one instance; raises as load_class does."""
+    found = load_class(folder, entry)
+    missing = [name for name in LIFECYCLE if not callable(getattr(found, name, None))]
+    if missing:
+        raise BrokenPlugin(plugin=folder.name, reason=f"{found.__name__} has no {', '.join(missing)}")
+    return cast("Plugin", found())
+
+
+def load_class(folder: Path, entry: str) -> type:
+    """Import `entry` (`module:Class`, relative to `folder`) and give its class.
 
     The folder becomes a package with a private name, so that two plugins with a `plugin.py` do not collide and
     `from . import` finds the files beside it. Code edited since the last load is imported anew. Raises BrokenPlugin where
-    the entry does not lead to a plugin; what the plugin's own code raises comes out as it is.
+    the entry does not lead to a class; what the plugin's own code raises comes out as it is.
     """
     module_name, _, class_name = entry.partition(":")
     with _LOCK:
@@ -30,10 +39,15 @@ def load_plugin(folder: Path, entry: str) -> Plugin:
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
         raise BrokenPlugin(plugin=folder.name, reason=f"{module_name} has no class {class_name!r}")
-    missing = [name for name in _METHODS if not callable(getattr(found, name, None))]
-    if missing:
-        raise BrokenPlugin(plugin=folder.name, reason=f"{class_name} has no {', '.join(missing)}")
-    return cast("Plugin", found())
+    return found
+
+
+def unload(folder: Path) -> None:
+    """Forget a folder's modules, so that the next load runs its code anew."""
+    package = _private_name(folder.resolve())
+    with _LOCK:
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
 
 
 def entry_file(folder: Path, module_name: str) -> Path | None:

@@ -1,9 +1,7 @@
 """faces_yunet on a tiny model with YuNet's outputs, and on the real one: against cv2.FaceDetectorYN, number by number."""
 
-import importlib
-import json
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -11,11 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from app.sdk import AttachFailed, Box, Detections, Frame, FrameOutput, Plugin
-from tests.networks import SHARED_MODELS, prepared
+from app.sdk import Box, Detections, Frame
+from app.testing.failure import CheckFailed
+from app.testing.harness import Harness
+from app.testing.sample import sealed
+from app.testing.trial import Trial
 from tests.tiny_onnx import TinyModel
 
 FOLDER = Path(__file__).parent
+SHARED_MODELS = FOLDER.parents[2] / "shared" / "data" / "models"
 REAL = SHARED_MODELS / "yunet_n_320_320.onnx"
 VIDEO = SHARED_MODELS.parent / "video" / "vtest.avi"
 SIDE = 160
@@ -45,21 +47,13 @@ def tiny_model() -> bytes:
     return model.written(shapes)
 
 
-def beside(name: str) -> ModuleType:
-    """Import a file that lies beside this one, the way a worker does."""
-    plugin = prepared(FOLDER, **TINY)
-    return importlib.import_module(f".{name}", type(plugin).__module__.rpartition(".")[0])
-
-
 def sample() -> np.ndarray:
-    pixels = cv2.imread(str(FOLDER / "sample.png"))
-    pixels.setflags(write=False)
-    return pixels
+    return cv2.imread(str(FOLDER / "sample.png"))
 
 
-def found(plugin: Plugin, pixels: np.ndarray) -> Detections:
-    output = plugin.process_frame(Frame(pixels, 0, 0.0))
-    assert isinstance(output, Detections)
+def found(trial: Trial, pixels: np.ndarray) -> Detections:
+    output = trial.process(Frame(sealed(pixels), 0, 0.0))
+    assert isinstance(output, Detections), output
     return output
 
 
@@ -68,51 +62,36 @@ def places(output: Detections) -> list[tuple[float, float]]:
     return [(round(shape.points[0].x, 4), round(shape.points[0].y, 4)) for shape in output.shapes]
 
 
-def test_the_sample_gives_what_is_expected_of_it() -> None:
-    expected = json.loads((FOLDER / "expected.json").read_text())
-    plugin = prepared(FOLDER, **expected["options"])
-    output = found(plugin, sample())
-    (wanted,) = expected["frames"]
-    assert len(output.detections) == len(wanted["output"]["detections"]) == 1
-    for one, other in zip(output.detections, wanted["output"]["detections"], strict=True):
-        assert one.label == other["label"]
-        assert one.confidence == pytest.approx(other["confidence"], abs=expected["tolerance"]["confidence"])
-        assert list(one.box) == pytest.approx(other["box"], abs=expected["tolerance"]["box"])
-    assert [shape.label for shape in output.shapes] == [shape["label"] for shape in wanted["output"]["shapes"]]
-    assert plugin.finalize(iter([FrameOutput(0, None, output)])) == expected["summary"]
+def test_it_keeps_what_a_plugin_promises(plugin_check: Callable[[], str]) -> None:
+    plugin_check()
 
 
-def test_the_sample_and_its_model_are_what_their_scripts_make() -> None:
-    assert np.array_equal(beside("make_sample").draw(), sample())
+def test_the_sample_and_its_model_are_what_their_scripts_make(harness: Harness) -> None:
+    assert np.array_equal(harness.beside("make_sample").draw(), sample())
     assert (FOLDER / "sample.onnx").read_bytes() == tiny_model()
 
 
-def test_a_face_is_its_cell_with_five_named_landmarks_within() -> None:
-    output = found(prepared(FOLDER, **TINY), sample())
+def test_a_face_is_its_cell_with_five_named_landmarks_within(harness: Harness) -> None:
+    output = found(harness.trial(**TINY), sample())
     (face,) = output.detections
     assert face.box == Box(0.4, 0.4, 0.2, 0.2)
     assert places(output) == [(round(0.4 + 0.2 * x, 4), round(0.4 + 0.2 * y, 4)) for x, y in np.reshape(POINTS, (5, 2))]
     assert [shape.label for shape in output.shapes][:3] == ["right eye", "left eye", "nose"]
 
 
-def test_landmarks_can_be_left_out() -> None:
-    assert found(prepared(FOLDER, **TINY, landmarks=False), sample()).shapes == ()
+def test_landmarks_can_be_left_out(harness: Harness) -> None:
+    assert found(harness.trial(**TINY, landmarks=False), sample()).shapes == ()
 
 
-def test_a_wide_frame_keeps_its_proportions_and_its_boxes() -> None:
+def test_a_wide_frame_keeps_its_proportions_and_its_boxes(harness: Harness) -> None:
     wide = np.full((160, 320, 3), 200, np.uint8)
     wide[64:128, 64:128] = (140, 175, 225)  # of the 320 × 160 searched at 160 × 80: one cell of 32
-    (face,) = found(prepared(FOLDER, **TINY), wide).detections
+    (face,) = found(harness.trial(**TINY), wide).detections
     assert face.box == Box(0.2, 0.4, 0.2, 0.4)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1)])
-def test_a_frame_of_any_shape_gives_a_valid_answer(shape: tuple[int, int]) -> None:
-    assert found(prepared(FOLDER, **TINY), np.full((*shape, 3), 90, np.uint8)) == Detections(())
-
-
-def test_of_faces_that_overlap_the_surest_is_kept() -> None:
-    plugin = beside("plugin")
+def test_of_faces_that_overlap_the_surest_is_kept(harness: Harness) -> None:
+    plugin = harness.beside("plugin")
     boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [40, 40, 10, 10]], np.float32)
     faces = plugin.Faces(boxes, np.zeros((3, 5, 2), np.float32), np.array([0.7, 0.9, 0.8], np.float32))
     assert plugin.sifted(faces, 0.3).confidences.tolist() == pytest.approx([0.9, 0.8])
@@ -122,33 +101,35 @@ def test_of_faces_that_overlap_the_surest_is_kept() -> None:
     ("options", "words"),
     [({"width": 100}, "expected multiples of 32"), ({"width": 96}, "cls_8 should hold 240 × 1 numbers|sample.onnx")],
 )
-def test_an_input_that_does_not_fit_is_refused_before_the_first_frame(options: dict[str, Any], words: str) -> None:
-    with pytest.raises((ValueError, AttachFailed), match=words):
-        prepared(FOLDER, **{**TINY, **options})
+def test_an_input_that_does_not_fit_is_refused_before_the_first_frame(
+    options: dict[str, Any], words: str, harness: Harness
+) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        harness.trial(**{**TINY, **options})
 
 
-def test_a_model_that_is_no_yunet_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_is_no_yunet_is_refused(tmp_path: Path, harness: Harness) -> None:
     model = TinyModel((3, SIDE, SIDE))
     model.conv("input", np.zeros((1, 3, 1, 1)), [0.0])
     model.add("Identity", "t0", output="other")
     (tmp_path / "other.onnx").write_bytes(model.written({"other": (1, 1, SIDE, SIDE)}))
-    with pytest.raises(ValueError, match="A YuNet gives cls_8; the model gives other"):
-        prepared(FOLDER, **{**TINY, "model": str(tmp_path / "other.onnx")})
+    with pytest.raises(CheckFailed, match="A YuNet gives cls_8; the model gives other"):
+        harness.trial(**{**TINY, "model": str(tmp_path / "other.onnx")})
 
 
-def test_the_summary_of_no_frames_is_all_zero() -> None:
-    summary = prepared(FOLDER, **TINY).finalize(iter([]))
+def test_the_summary_of_no_frames_is_all_zero(harness: Harness) -> None:
+    summary = harness.sum_up([]).summary
     assert summary == {"frames": 0, "frames_with_faces": 0, "faces_max": 0, "faces_mean": 0.0}
 
 
 # ---- the real model
 
 
-def compare(plugin: Plugin, pixels: np.ndarray) -> int:
+def compare(trial: Trial, pixels: np.ndarray) -> int:
     """Hold the plugin's faces on a picture of 320 × 320 to those of cv2.FaceDetectorYN; gives how many there are."""
     told = cv2.FaceDetectorYN.create(str(REAL), "", (320, 320), 0.4, 0.3).detect(pixels)[1]
     theirs = np.empty((0, 15), np.float32) if told is None else told
-    output = found(plugin, pixels)
+    output = found(trial, pixels)
     assert len(output.detections) == len(theirs)
     for number, (face, row) in enumerate(zip(output.detections, theirs, strict=True)):
         assert face.confidence == pytest.approx(row[14], abs=1e-3)
@@ -161,22 +142,22 @@ def compare(plugin: Plugin, pixels: np.ndarray) -> int:
 
 @real
 @pytest.mark.shared
-def test_a_drawn_face_is_found_wherever_it_is_as_opencv_s_own_detector_finds_it() -> None:
-    draw = beside("make_sample").draw
-    plugin = prepared(FOLDER, model=str(REAL), confidence=0.4)
+def test_a_drawn_face_is_found_wherever_it_is_as_opencv_s_own_detector_finds_it(harness: Harness) -> None:
+    draw = harness.beside("make_sample").draw
+    trial = harness.trial(**harness.metadata.defaults() | {"model": str(REAL), "confidence": 0.4})
     for x, y, scale in ((160, 160, 0.4), (160, 150, 1.0), (90, 110, 0.6), (250, 220, 0.5)):
-        assert compare(plugin, draw(x, y, scale)) == 1, (x, y, scale)
-    assert compare(plugin, np.full((320, 320, 3), 190, np.uint8)) == 0
+        assert compare(trial, draw(x, y, scale)) == 1, (x, y, scale)
+    assert compare(trial, np.full((320, 320, 3), 190, np.uint8)) == 0
 
 
 @real
 @pytest.mark.shared
-def test_faces_of_real_people_are_those_of_opencv_s_own_detector() -> None:
-    plugin = prepared(FOLDER, model=str(REAL), confidence=0.4)
+def test_faces_of_real_people_are_those_of_opencv_s_own_detector(harness: Harness) -> None:
+    trial = harness.trial(**harness.metadata.defaults() | {"model": str(REAL), "confidence": 0.4})
     faces = 0
     with av.open(str(VIDEO)) as video:
         for index, frame in enumerate(video.decode(video=0)):
             if index % 40 == 0:
                 pixels = cv2.resize(frame.to_ndarray(format="bgr24"), (960, 720))
-                faces += compare(plugin, np.ascontiguousarray(pixels[300:620, 560:880]))  # a crowd's part of the square
+                faces += compare(trial, np.ascontiguousarray(pixels[300:620, 560:880]))  # a crowd's part of the square
     assert faces >= 3

@@ -1,9 +1,7 @@
 """onnx_detector: every layout on a tiny model of that layout, its options, and the real models on a real video."""
 
-import importlib
-import json
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -11,11 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from app.sdk import AttachFailed, Box, Detections, Frame, FrameOutput, Plugin
-from tests.networks import SHARED_MODELS, prepared
+from app.sdk import Box, Detections, Frame
+from app.testing.failure import CheckFailed
+from app.testing.harness import Harness
+from app.testing.sample import sealed
+from app.testing.trial import Trial
 from tests.tiny_detectors import SIDE, tiny_fastestdet, tiny_flat, tiny_ssd, tiny_yolox
 
 FOLDER = Path(__file__).parent
+SHARED_MODELS = FOLDER.parents[2] / "shared" / "data" / "models"
 TINY = {"labels": "red,green", "width": SIDE, "height": SIDE, "confidence": 0.5, "overlap": 0.2}
 FASTESTDET = {"layout": "fastestdet", "width": 352, "height": 352, "letterbox": "none", "std": "255"}
 VIDEO = SHARED_MODELS.parent / "video" / "vtest.avi"
@@ -28,22 +30,14 @@ EXPECTED = [
 ]
 
 
-def beside(name: str) -> ModuleType:
-    """Import a file that lies beside this one, the way a worker does."""
-    plugin = prepared(FOLDER, model="sample.onnx", **TINY)
-    return importlib.import_module(f".{name}", type(plugin).__module__.rpartition(".")[0])
-
-
-def found(plugin: Plugin, pixels: np.ndarray) -> Detections:
-    output = plugin.process_frame(Frame(pixels, 0, 0.0))
-    assert isinstance(output, Detections)
-    return output
-
-
 def sample() -> np.ndarray:
-    pixels = cv2.imread(str(FOLDER / "sample.png"))
-    pixels.setflags(write=False)
-    return pixels
+    return cv2.imread(str(FOLDER / "sample.png"))
+
+
+def found(trial: Trial, pixels: np.ndarray) -> Detections:
+    output = trial.process(Frame(sealed(pixels), 0, 0.0))
+    assert isinstance(output, Detections), output
+    return output
 
 
 def told(output: Detections) -> list[tuple[str, Box]]:
@@ -69,23 +63,23 @@ def tiny(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("layout", MODELS)
-def test_each_layout_finds_the_blocks_where_they_are(layout: str, tmp_path: Path) -> None:
+def test_each_layout_finds_the_blocks_where_they_are(layout: str, tmp_path: Path, harness: Harness) -> None:
     body, options = MODELS[layout]
     (tmp_path / "tiny.onnx").write_bytes(body)
-    plugin = prepared(FOLDER, model=str(tmp_path / "tiny.onnx"), **TINY, **options)
-    assert told(found(plugin, sample())) == EXPECTED
-    assert found(plugin, np.full((SIDE, SIDE, 3), 128, np.uint8)) == Detections(())
+    trial = harness.trial(model=str(tmp_path / "tiny.onnx"), **TINY, **options)
+    assert told(found(trial, sample())) == EXPECTED
+    assert found(trial, np.full((SIDE, SIDE, 3), 128, np.uint8)) == Detections(())
 
 
-def test_fastestdet_finds_the_blocks_of_its_one_grid(tmp_path: Path) -> None:
+def test_fastestdet_finds_the_blocks_of_its_one_grid(tmp_path: Path, harness: Harness) -> None:
     (tmp_path / "tiny.onnx").write_bytes(tiny_fastestdet())
-    plugin = prepared(FOLDER, model=str(tmp_path / "tiny.onnx"), **TINY, layout="fastestdet")
+    trial = harness.trial(model=str(tmp_path / "tiny.onnx"), **TINY, layout="fastestdet")
     quarters = [("red", Box(x, y, 0.125, 0.125)) for x in (0.5, 0.625) for y in (0.0, 0.125)]  # the block of 16 is four cells
-    assert told(found(plugin, sample())) == sorted([*EXPECTED[:2], *quarters])
+    assert told(found(trial, sample())) == sorted([*EXPECTED[:2], *quarters])
 
 
-def test_the_rows_of_seven_of_an_ssd_are_read_too() -> None:
-    layouts = beside("layouts")
+def test_the_rows_of_seven_of_an_ssd_are_read_too(harness: Harness) -> None:
+    layouts = harness.beside("layouts")
     rows = np.array([[0, 1, 0.9, 0.1, 0.2, 0.5, 0.6], [0, 2, 0.3, 0, 0, 1, 1], [-1, 0, 0, 0, 0, 0, 0]], np.float32)
     reading = layouts.Reading("ssd", (200, 100), 0.5, "none", True)
     boxes, ids, sure, classes = reading.candidates({"out": rows.reshape(1, 1, 3, 7)})
@@ -97,57 +91,50 @@ def test_the_rows_of_seven_of_an_ssd_are_read_too() -> None:
 # ---- the sample
 
 
-def test_the_sample_gives_what_is_expected_of_it() -> None:
-    expected = json.loads((FOLDER / "expected.json").read_text())
-    plugin = prepared(FOLDER, **expected["options"])
-    output = found(plugin, sample())
-    (wanted,) = expected["frames"]
-    assert len(output.detections) == len(wanted["output"]["detections"])
-    for one, other in zip(output.detections, wanted["output"]["detections"], strict=True):
-        assert one.label == other["label"]
-        assert one.confidence == pytest.approx(other["confidence"], abs=expected["tolerance"]["confidence"])
-        assert list(one.box) == pytest.approx(other["box"], abs=expected["tolerance"]["box"])
-    assert plugin.finalize(iter([FrameOutput(0, None, output)])) == expected["summary"]
+def test_it_keeps_what_a_plugin_promises(plugin_check: Callable[[], str]) -> None:
+    plugin_check()
 
 
-def test_the_sample_and_its_model_are_what_their_scripts_make() -> None:
-    assert np.array_equal(beside("make_sample").draw(), sample())
+def test_the_sample_and_its_model_are_what_their_scripts_make(harness: Harness) -> None:
+    assert np.array_equal(harness.beside("make_sample").draw(), sample())
     assert (FOLDER / "sample.onnx").read_bytes() == tiny_yolox()
 
 
 # ---- options
 
 
-def test_only_the_classes_asked_for_are_told(tiny: Path) -> None:
-    output = found(prepared(FOLDER, model=str(tiny), **TINY, classes=["green"]), sample())
+def test_only_the_classes_asked_for_are_told(tiny: Path, harness: Harness) -> None:
+    output = found(harness.trial(model=str(tiny), **TINY, classes=["green"]), sample())
     assert told(output) == EXPECTED[:1]
 
 
-def test_no_more_than_the_most_are_told_the_surest_first(tiny: Path) -> None:
-    everything = found(prepared(FOLDER, model=str(tiny), **TINY), sample()).detections
+def test_no_more_than_the_most_are_told_the_surest_first(tiny: Path, harness: Harness) -> None:
+    everything = found(harness.trial(model=str(tiny), **TINY), sample()).detections
     assert [d.confidence for d in everything] == sorted((d.confidence for d in everything), reverse=True)
-    assert found(prepared(FOLDER, model=str(tiny), **TINY, most=1), sample()).detections == everything[:1]
+    assert found(harness.trial(model=str(tiny), **TINY, most=1), sample()).detections == everything[:1]
 
 
 @pytest.mark.parametrize(("letterbox", "top"), [("corner", 0), ("centre", 16)])
-def test_a_letterboxed_frame_keeps_its_proportions_and_its_boxes(letterbox: str, top: int, tiny: Path) -> None:
+def test_a_letterboxed_frame_keeps_its_proportions_and_its_boxes(
+    letterbox: str, top: int, tiny: Path, harness: Harness
+) -> None:
     wide = np.full((64, 128, 3), 128, np.uint8)  # half as high as wide: the input is filled to a half
     left, up = 32, 16  # 16 pixels of the frame are the 8 of one cell
     wide[up : up + 16, left : left + 16] = (20, 20, 240)
-    plugin = prepared(FOLDER, model=str(tiny), **TINY, letterbox=letterbox, pad=128)
-    assert told(found(plugin, wide)) == [("red", Box(0.25, 0.25, 0.125, 0.25))]
-    blob, placement = plugin._form.blob(wide)  # type: ignore[attr-defined]  # the form is what is tested here
+    trial = harness.trial(model=str(tiny), **TINY, letterbox=letterbox, pad=128)
+    assert told(found(trial, wide)) == [("red", Box(0.25, 0.25, 0.125, 0.25))]
+    blob, placement = trial.plugin._form.blob(wide)
     assert blob.shape == (1, 3, 64, 64)
     assert placement[2:] == (0, top)
 
 
-def test_a_stretched_frame_fills_the_input(tiny: Path) -> None:
+def test_a_stretched_frame_fills_the_input(tiny: Path, harness: Harness) -> None:
     tall = cv2.resize(sample(), (64, 192), interpolation=cv2.INTER_NEAREST)
-    assert told(found(prepared(FOLDER, model=str(tiny), **TINY, letterbox="none"), tall)) == EXPECTED
+    assert told(found(harness.trial(model=str(tiny), **TINY, letterbox="none"), tall)) == EXPECTED
 
 
-def test_channels_mean_and_std_are_given_to_the_model_as_it_wants_them() -> None:
-    picture = beside("picture")
+def test_channels_mean_and_std_are_given_to_the_model_as_it_wants_them(harness: Harness) -> None:
+    picture = harness.beside("picture")
     pixels = np.zeros((2, 2, 3), np.uint8)
     pixels[:] = (10, 20, 30)
     form = picture.InputForm((2, 2), "none", 0, True, (1.0, 2.0, 3.0), (2.0, 3.0, 7.0))
@@ -157,17 +144,11 @@ def test_channels_mean_and_std_are_given_to_the_model_as_it_wants_them() -> None
     assert plain.blob(pixels)[0][0, :, 0, 0].tolist() == pytest.approx([10 / 255, 20 / 255, 30 / 255])
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1)])
-def test_a_frame_of_any_shape_gives_a_valid_answer(shape: tuple[int, int], tiny: Path) -> None:
-    output = found(prepared(FOLDER, model=str(tiny), **TINY), np.full((*shape, 3), 90, np.uint8))
-    assert output == Detections(())
-
-
-def test_boxes_of_two_classes_do_not_drive_each_other_out(tiny: Path) -> None:
-    plugin, layouts = prepared(FOLDER, model=str(tiny), **TINY), beside("layouts")
+def test_boxes_of_two_classes_do_not_drive_each_other_out(tiny: Path, harness: Harness) -> None:
+    trial, layouts = harness.trial(model=str(tiny), **TINY), harness.beside("layouts")
     boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [0, 1, 10, 10]], np.float32)
     candidates = layouts.Candidates(boxes, np.array([0, 0, 1]), np.array([0.6, 0.9, 0.8], np.float32), 2)
-    sifted = plugin._sifted(candidates)  # type: ignore[attr-defined]  # the sieve is what is tested here
+    sifted = trial.plugin._sifted(candidates)
     assert list(zip(sifted.class_ids.tolist(), sifted.boxes[:, 0].tolist(), strict=True)) == [(0, 1.0), (1, 0.0)]
 
 
@@ -185,28 +166,30 @@ def test_boxes_of_two_classes_do_not_drive_each_other_out(tiny: Path) -> None:
     ],
 )
 def test_options_that_do_not_fit_the_model_are_refused_before_the_first_frame(
-    options: dict[str, Any], words: str, tiny: Path
+    options: dict[str, Any], words: str, tiny: Path, harness: Harness
 ) -> None:
-    with pytest.raises((ValueError, AttachFailed), match=words):
-        prepared(FOLDER, model=str(tiny), **{**TINY, **options})
+    with pytest.raises(CheckFailed, match=words):
+        harness.trial(model=str(tiny), **{**TINY, **options})
 
 
-def test_the_summary_of_no_frames_is_all_zero(tiny: Path) -> None:
-    summary = prepared(FOLDER, model=str(tiny), **TINY).finalize(iter([]))
+def test_the_summary_of_no_frames_is_all_zero(tiny: Path, harness: Harness) -> None:
+    summary = harness.sum_up([]).summary
     assert summary == {"frames": 0, "frames_with_detections": 0, "labels": {}}
 
 
 # ---- the real models
 
 
-def share_with_people(plugin: Plugin, every: int) -> tuple[float, int]:
+def share_with_people(model: str, every: int, **options: Any) -> tuple[float, int]:
     """Give on what share of vtest.avi's frames a person is found, and on how many frames was looked."""
     frames = hits = 0
-    with av.open(str(VIDEO)) as video:
+    with Harness(FOLDER, threads=2) as harness, av.open(str(VIDEO)) as video:
+        given = {"model": str(SHARED_MODELS / f"{model}.onnx"), **options}
+        trial = harness.trial(**harness.metadata.defaults() | given)
         for index, frame in enumerate(video.decode(video=0)):
             if index % every == 0:
                 frames += 1
-                output = found(plugin, frame.to_ndarray(format="bgr24"))
+                output = found(trial, frame.to_ndarray(format="bgr24"))
                 hits += any(detection.label == "person" for detection in output.detections)
     return hits / frames, frames
 
@@ -217,7 +200,7 @@ def share_with_people(plugin: Plugin, every: int) -> tuple[float, int]:
     ("model", "options"), [("yolox_nano_416", {}), ("fastestdet_352", FASTESTDET)], ids=["yolox", "fastestdet"]
 )
 def test_a_person_is_found_on_nearly_every_frame_of_a_real_video(model: str, options: dict[str, Any]) -> None:
-    share, frames = share_with_people(prepared(FOLDER, model=str(SHARED_MODELS / f"{model}.onnx"), **options), every=20)
+    share, frames = share_with_people(model, every=20, **options)
     assert frames == 40
     assert share >= 0.95
 
@@ -227,6 +210,6 @@ def test_a_person_is_found_on_nearly_every_frame_of_a_real_video(model: str, opt
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_person_is_found_on_nearly_every_one_of_all_frames() -> None:
-    share, frames = share_with_people(prepared(FOLDER, model=str(SHARED_MODELS / "yolox_nano_416.onnx")), every=1)
+    share, frames = share_with_people("yolox_nano_416", every=1)
     assert frames == 795
     assert share >= 0.95

@@ -41,10 +41,12 @@ class ShapesDnn:
     def process_frame(self, frame: Frame) -> Detections:
         """Give the shapes in the frame, surest first."""
         picture, size = fit(frame.pixels)
+        upright = is_upright(frame.pixels)
         found = []
         for hit in one_each(hits_of(self._net.forward(blob_of(picture)), self._least), self._overlap):
             left, top, right, bottom = hit.sides
             box = Box.from_pixels(left, top, right - left, bottom - top, size)
+            box = raised(box) if upright else box
             if box.w > 0 and box.h > 0:
                 found.append(Detection(LABELS[hit.label], round(hit.confidence, 4), box))
         return Detections(tuple(found))
@@ -65,18 +67,34 @@ class ShapesDnn:
 def fit(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Bring a picture (height, width, 3) to the network's input (144, 256, 3): scaled into its top left corner, the rest grey.
 
-    Gives the width and height it has there too, in pixels.
+    A picture that is higher than wide is laid on its left side first: so it fills a wide input, and a shape is the same
+    shape however it is turned. Gives the width and height the picture has there, in pixels.
     """
     height, width = pixels.shape[:2]
-    scale = min(INPUT[0] / width, INPUT[1] / height)
-    size = min(INPUT[0], max(1, round(width * scale))), min(INPUT[1], max(1, round(height * scale)))
+    upright = is_upright(pixels)
+    wide, high = (height, width) if upright else (width, height)
+    scale = min(INPUT[0] / wide, INPUT[1] / high)
+    size = min(INPUT[0], max(1, round(wide * scale))), min(INPUT[1], max(1, round(high * scale)))
+    wanted = size[::-1] if upright else size
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=way)
+    small = pixels if wanted == (width, height) else cv2.resize(pixels, wanted, interpolation=way)
+    if upright:
+        small = cv2.rotate(small, cv2.ROTATE_90_COUNTERCLOCKWISE)
     if size == INPUT:
         return small, size
     out = np.full((INPUT[1], INPUT[0], 3), PAD, np.uint8)
     out[: size[1], : size[0]] = small
     return out, size
+
+
+def is_upright(pixels: NDArray[np.uint8]) -> bool:
+    """Say whether a picture (height, width, 3) is higher than wide."""
+    return bool(pixels.shape[0] > pixels.shape[1])
+
+
+def raised(box: Box) -> Box:
+    """Turn a box in a picture that `fit` laid on its side back to where it is in the upright one."""
+    return Box(round(max(0.0, 1 - box.y - box.h), 6), box.x, box.h, box.w)
 
 
 def blob_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

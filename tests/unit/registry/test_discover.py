@@ -112,7 +112,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(make_plugin
 def test_what_is_wanting_is_told_beside_a_plugin_that_works(make_plugin: MakePlugin) -> None:
     plugin = in_folders(make_plugin()).found["nothing"]
     assert not plugin.broken
-    assert "it has no README.md" in plugin.findings
+    assert "it has no README.md" in [finding.message for finding in plugin.findings]
 
 
 def test_an_unknown_plugin_is_refused_with_the_ones_that_work(make_plugin: MakePlugin) -> None:

@@ -16,6 +16,7 @@ EVERYTHING = """
 stateful = true
 needs_pixels = false
 warmup_frames = 12
+needs_outputs = ["tracks", "text"]
 devices = ["cuda", "cpu"]
 
 [options.threshold]
@@ -63,6 +64,7 @@ def test_a_whole_manifest_is_read_as_the_domain_knows_it(make_plugin: MakePlugin
     assert metadata.capabilities == (Capability.DETECT,)
     assert metadata.devices == (Target.CUDA, Target.CPU)
     assert (metadata.stateful, metadata.needs_pixels, metadata.warmup_frames) == (True, False, 12)
+    assert metadata.needs_outputs == ("tracks", "text")
     assert metadata.options == (
         OptionSpec("threshold", OptionType.NUMBER, 0.5, "Threshold", "How sure.", 0, 1.0),
         OptionSpec("mode", OptionType.CHOICE, "fast", "Mode", choices=("fast", "good")),
@@ -127,6 +129,8 @@ def test_a_bad_value_is_named_with_what_was_expected(make_plugin: MakePlugin, fi
         ("stateful = 1\n", "stateful is 1, but should be a valid boolean"),
         ("warmup_frames = 3\n", "warmup_frames is for stateful plugins, but stateful is false"),
         ("stateful = true\nwarmup_frames = 0\n", "warmup_frames is 0, but should be greater than or equal to 1"),
+        ('needs_outputs = ["boxes"]\n', "needs_outputs.0 is 'boxes', but should be one of detections, classification"),
+        ('needs_outputs = ["tracks", "tracks"]\n', "needs_outputs names something twice"),
         ('devices = ["gpu"]\n', "devices.0 is 'gpu', but should be 'cuda_fp16'"),
         ('devices = ["cpu", "cpu"]\n', "devices names something twice"),
         ("devices = []\n", "devices is []"),
