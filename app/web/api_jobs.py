@@ -15,16 +15,15 @@ from app.actions.pause import pause
 from app.actions.resume import resume
 from app.actions.retry import retry
 from app.actions.stop import stop
-from app.domain.errors import UnknownFilter
-from app.domain.job import Job, JobStatus
-from app.store import jobs
+from app.domain.job import Job
+from app.store import jobs, listing
 from app.store.engine import Store
+from app.web.job_filter import FILTERS, read_filter, read_sort
 from app.web.parts import Parts, parts_of
 from app.web.responses import json_response, read_query, whole_number
 from app.web.schemas import JobDocument, job_document
 from app.web.schemas_lists import JobListDocument
 
-FILTERS: Final = ("status", "plugin", "q", "limit", "cursor")
 DEFAULT_LIMIT: Final = 50
 MOST: Final = 200
 
@@ -40,33 +39,16 @@ VERBS: Final[Mapping[str, Verb]] = {"cancel": cancel, "pause": pause, "resume": 
 
 
 async def list_jobs(request: Request) -> Response:
-    """GET /v1/jobs: newest first."""
-    query = read_query(request, FILTERS, many=("status",))
-    statuses = read_statuses(query.get("status", ""))
+    """GET /v1/jobs: newest first, or in the order asked for."""
+    query = read_query(request, (*FILTERS, "limit", "cursor"), many=("status",))
     limit = whole_number(query, "limit", least=1, most=MOST) or DEFAULT_LIMIT
-    read = partial(_list, parts_of(request), statuses, query, limit)
-    return json_response(await run_sync(read))
+    return json_response(await run_sync(_list, parts_of(request), query, limit))
 
 
-def read_statuses(text: str) -> tuple[JobStatus, ...]:
-    """Read statuses parted by commas; raise UnknownFilter."""
-    names = [name for name in text.split(",") if name]
-    strange = next((name for name in names if name not in set(JobStatus)), None)
-    if strange is not None:
-        raise UnknownFilter(what="status", actual=strange, known=", ".join(JobStatus))
-    return tuple(JobStatus(name) for name in names)
-
-
-def _list(parts: Parts, statuses: tuple[JobStatus, ...], query: Mapping[str, str], limit: int) -> JobListDocument:
+def _list(parts: Parts, query: Mapping[str, str], limit: int) -> JobListDocument:
+    wanted, sort = read_filter(query), read_sort(query)
     with parts.store.read() as tx:
-        found, cursor = jobs.page(
-            tx,
-            statuses=statuses,
-            plugin=query.get("plugin"),
-            q=query.get("q"),
-            limit=limit,
-            cursor=query.get("cursor"),
-        )
+        found, cursor = listing.page(tx, wanted, sort=sort, limit=limit, cursor=query.get("cursor"))
         return JobListDocument(items=[job_document(tx, job) for job in found], next_cursor=cursor)
 
 

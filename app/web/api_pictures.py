@@ -11,13 +11,14 @@ from starlette.responses import Response
 from app.domain.errors import EmptyMedia, FrameGone, NotReady, UnknownFrame, UnreadableMedia, UnsupportedSource
 from app.domain.job import Job, Segment
 from app.domain.media import SourceKind
-from app.media.preview import render_frame
+from app.media.preview import render_frames
 from app.store import jobs, segments
 from app.web.parts import Parts, parts_of
 from app.web.responses import read_query
 
 RENDERED_AT_ONCE: Final = 2
 _MOST_WAITING: Final = 64
+_AT_ONCE: Final = 16  # frames decoded together, for who asks for one mostly asks for the next
 WIDTH: Final = 640  # that of the previews workers send, so that a picture looks the same wherever it comes from
 
 
@@ -61,26 +62,28 @@ async def _render(request: Request, parts: Parts, job: Job, index: int) -> bytes
     plan = job.plan
     if plan is None or job.source.kind is SourceKind.STREAM:
         raise FrameGone(job_id=job.id, frame_index=index)
-    turn = _turns(request)
-    if turn.statistics().tasks_waiting >= _MOST_WAITING:
-        raise NotReady.because("too many pictures are asked for at once")
-    async with turn:
+    async with picture_turn(request):
         cached = parts.previews.get(job.id, index)
         if cached:
             return cached
         segment = await run_sync(_segment, parts, job, index)
         only = msgspec.structs.replace(plan, segments=(segment.planned,))
+        shift = segment.start - segment.planned.start
         try:
-            jpeg = await render_frame(job.source, only, index - segment.start + segment.planned.start, width=WIDTH)
+            jpegs = await render_frames(job.source, only, index - shift, _AT_ONCE, width=WIDTH)
         except (UnreadableMedia, EmptyMedia, UnsupportedSource) as lost:
             raise UnknownFrame(job_id=job.id, frame_index=index, reason=str(lost)) from None
-    parts.previews.put(job.id, index, jpeg)
-    return jpeg
+    for planned, jpeg in jpegs.items():
+        parts.previews.put(job.id, planned + shift, jpeg)
+    return jpegs[index - shift]
 
 
-def _turns(request: Request) -> anyio.CapacityLimiter:
+def picture_turn(request: Request) -> anyio.CapacityLimiter:
+    """Give what to enter before a picture is decoded, so that few are at once; raises NotReady where too many wait."""
     state = request.app.state
     if not hasattr(state, "picture_turns"):
         state.picture_turns = anyio.CapacityLimiter(RENDERED_AT_ONCE)
     turns: anyio.CapacityLimiter = state.picture_turns
+    if turns.statistics().tasks_waiting >= _MOST_WAITING:
+        raise NotReady.because("too many pictures are asked for at once")
     return turns

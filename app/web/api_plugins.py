@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.devices.inventory import Inventory
+from app.devices.nvml import read_gpus
 from app.domain.load import WorkerUsage
 from app.store import plugins
+from app.store.plugin_history import history
 from app.store.plugins import PluginRecord
 from app.web.errors import NoSuchPlugin
 from app.web.parts import Parts, parts_of
@@ -19,7 +21,7 @@ from app.web.schemas_plugins import PluginDocument
 
 
 class Devices(Inventory, frozen=True, kw_only=True):
-    """What hardware is here, which targets OpenCV can use and why not the others, and what the workers do."""
+    """What hardware is here, which targets the runtimes can use and why not the others, and what workers and GPUs do now."""
 
     workers: tuple[WorkerUsage, ...]
 
@@ -57,9 +59,10 @@ def _plugin(parts: Parts, plugin_id: str) -> PluginDocument:
     if found is None:
         raise NoSuchPlugin(plugin=plugin_id, known=", ".join(sorted(parts.catalogue.found)) or "none")
     with parts.store.read() as tx:
-        return PluginDocument.of(found, plugins.record(tx, plugin_id), shelf=parts.catalogue.models)
+        record, known = plugins.record(tx, plugin_id), history(tx, plugin_id)
+    return PluginDocument.of(found, record, known, shelf=parts.catalogue.models)
 
 
 def _devices(parts: Parts) -> bytes:
     here: dict[str, Any] = msgspec.to_builtins(parts.inventory())
-    return msgspec.json.encode(msgspec.convert({**here, "workers": parts.workers()}, Devices))
+    return msgspec.json.encode(msgspec.convert({**here, "gpus": read_gpus(), "workers": parts.workers()}, Devices))

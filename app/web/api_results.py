@@ -14,12 +14,12 @@ from app.domain.errors import UnknownFilter
 from app.domain.insight import Insight
 from app.domain.job import Job
 from app.store import breakdowns, facts, jobs, segments
+from app.web.blocks import BLOCK_BYTES, blocks_of
 from app.web.parts import Parts, parts_of
 from app.web.responses import FRESH, read_query, whole_number
 from app.web.schemas import DeviceUse
+from app.web.stored_rows import lines_of
 
-_BLOCK_BYTES: Final = 64 * 1024
-_WINDOW_FRAMES: Final = 64 * 256  # segments are looked up for so many frames at a time
 _MOST_FACTS: Final = 1000
 
 
@@ -31,7 +31,7 @@ async def list_frames(request: Request) -> Response:
         raise UnknownFilter(what="value of end", actual=end, known=f"whole numbers from start ({start}) on")
     parts = parts_of(request)
     job = await run_sync(_job, parts, request.path_params["id"])
-    rows = _blocks(line + b"\n" for line in _rows(parts, job, start, end))
+    rows = blocks_of(line + b"\n" for line in lines_of(parts, job, start, end))
     return StreamingResponse(rows, headers=FRESH, media_type="application/x-ndjson")
 
 
@@ -41,7 +41,7 @@ async def show_result(request: Request) -> Response:
     parts = parts_of(request)
     job = await run_sync(_job, parts, request.path_params["id"])
     head, tail = await run_sync(_frame_of_result, parts, job)
-    return StreamingResponse(_blocks(_result(parts, job, head, tail)), headers=FRESH, media_type="application/json")
+    return StreamingResponse(blocks_of(_result(parts, job, head, tail)), headers=FRESH, media_type="application/json")
 
 
 async def list_facts(request: Request) -> Response:
@@ -67,21 +67,6 @@ def _job(parts: Parts, job_id: str) -> Job:
         return jobs.get(tx, job_id)
 
 
-def _rows(parts: Parts, job: Job, start: int, end: int | None) -> Iterator[bytes]:
-    known = [bound for bound in (end, job.frames_total) if bound is not None]
-    last = min(known) if known else None
-    while last is None or start < last:
-        stop = last if job.frames_total is None else min(start + _WINDOW_FRAMES, last or 0)
-        with parts.store.read() as tx:
-            found = segments.committed(tx, job.id, start, stop)
-        files = ((s.outputs_file, s.start, s.end) for s in found if s.outputs_file)
-        for line in parts.storage.read_rows(job.id, files, start, stop):
-            yield line.rstrip(b"\n")
-        if stop is None:
-            return
-        start = stop
-
-
 def _frame_of_result(parts: Parts, job: Job) -> tuple[bytes, bytes]:
     with parts.store.read() as tx:
         use = DeviceUse.of(breakdowns.decisions(tx, job.id))
@@ -101,21 +86,10 @@ def _frame_of_result(parts: Parts, job: Job) -> tuple[bytes, bytes]:
 def _result(parts: Parts, job: Job, head: bytes, tail: bytes) -> Iterator[bytes]:
     yield head
     comma = b""
-    for line in _rows(parts, job, 0, None):
+    for line in lines_of(parts, job):
         yield comma + line
         comma = b","
     yield tail
-
-
-def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    block = bytearray()
-    for piece in pieces:
-        block += piece
-        if len(block) >= _BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    if block:
-        yield bytes(block)
 
 
 def _facts(parts: Parts, job_id: str, after: int, limit: int) -> bytes:
@@ -134,6 +108,6 @@ def _fact(number: int, insight: Insight) -> dict[str, object]:
 def _file(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            yield from iter(partial(file.read, _BLOCK_BYTES), b"")
+            yield from iter(partial(file.read, BLOCK_BYTES), b"")
     except FileNotFoundError:
         return

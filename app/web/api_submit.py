@@ -1,13 +1,14 @@
 """POST /v1/jobs: from a request's body to a stored job."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.actions.again import again
 from app.actions.delete import drop_unused_upload
 from app.actions.source import open_path, open_url
 from app.actions.submit import submit
@@ -37,12 +38,29 @@ async def create_job(request: Request) -> Response:
     return json_response(document, 201, headers)
 
 
+async def repeat_job(request: Request) -> Response:
+    """POST /v1/jobs/{id}/again: a new job with the same source, pipeline and device; 201, where it is, and the job."""
+    job = await run_again(request, request.path_params["id"])
+    document = await run_sync(_document, parts_of(request), job)
+    return json_response(document, 201, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def run_again(request: Request, job_id: str) -> Job:
+    """Store a job like an earlier one and give it; raise a domain error."""
+    parts = parts_of(request)
+    limits = parts.limits
+    return await again(
+        job_id, store=parts.store, catalogue=parts.catalogue, roots=limits.source_roots,
+        max_queued=limits.max_queued_jobs, wake=parts.wake,
+    )  # fmt: skip
+
+
 async def accept_job(request: Request) -> tuple[Job, bool]:
     """Store the job a request asks for, and say whether it is new; raise a domain error, and then leave nothing behind."""
     parts = parts_of(request)
     key = _idempotency_key(request)
     if key is None:  # with a key the job may be stored already, and is answered however full the queue is
-        await run_sync(_refuse_when_full, parts)
+        await run_sync(refuse_when_full, parts)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == MULTIPART:
         return await _accept_form(request, parts, key)
@@ -54,7 +72,7 @@ async def accept_job(request: Request) -> tuple[Job, bool]:
 async def _accept_form(request: Request, parts: Parts, key: str | None) -> tuple[Job, bool]:
     reader = await receive_form(request, parts.storage, parts.limits.max_upload_bytes)
     try:
-        given = {name: values if name in LISTS else values[0] for name, values in reader.fields.items()}
+        given: dict[str, Any] = {name: values if name in LISTS else values[0] for name, values in reader.fields.items()}
         fields = JobFields.read({name: value for name, value in given.items() if value != ""}, ("file",))
         if reader.upload is None:
             raise BadField(field="file", actual="missing", expected="an image or a video")
@@ -62,7 +80,7 @@ async def _accept_form(request: Request, parts: Parts, key: str | None) -> tuple
     finally:
         reader.discard()
     try:
-        return await _submit(parts, fields, await run_sync(_uploaded, stored), key)
+        return await _submit(parts, fields, await run_sync(uploaded, stored), key)
     except BaseException:  # also when cancelled: an upload that no job uses is not kept
         drop_unused_upload(stored.sha256, store=parts.store, storage=parts.storage)
         raise
@@ -89,7 +107,8 @@ async def _submit(parts: Parts, fields: JobFields, source: SourceRef, key: str |
     )
 
 
-def _uploaded(stored: StoredUpload) -> SourceRef:
+def uploaded(stored: StoredUpload) -> SourceRef:
+    """Give an upload as a source."""
     return SourceRef(
         kind=identify(stored.path),
         name=stored.name,
@@ -104,7 +123,7 @@ def _open(parts: Parts, source: SourceField) -> SourceRef:
     if (source.url is None) == (source.path is None):
         raise BadField(field="source", actual="url and path" if source.url else "empty", expected="either url or path")
     if source.url is not None:
-        return open_url(source.url)
+        return open_url(source.url, allow_private=parts.limits.allow_private_sources)
     return open_path(source.path or "", parts.limits.source_roots)
 
 
@@ -122,7 +141,8 @@ def _idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _refuse_when_full(parts: Parts) -> None:
+def refuse_when_full(parts: Parts) -> None:
+    """Raise QueueFull where no more jobs may wait: before a body is read for nothing."""
     with parts.store.read() as tx:
         queued = jobs.waiting(tx)
     if queued >= parts.limits.max_queued_jobs:

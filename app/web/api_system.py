@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can work, and what its API is."""
+"""Whether the server lives, whether it can work, who reads its feed, and what its API is."""
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
@@ -8,7 +8,8 @@ from app.domain.errors import NotReady
 from app.web.errors import answer
 from app.web.openapi import openapi_json
 from app.web.parts import parts_of
-from app.web.responses import FRESH, json_response
+from app.web.responses import FRESH, json_response, read_query
+from app.web.schemas_feed import SubscriberDocument, SubscriberListDocument
 from app.web.schemas_lists import AliveDocument, ReadinessDocument
 
 
@@ -25,6 +26,14 @@ async def ready(request: Request) -> Response:
         return json_response(ReadinessDocument(ready=True, checks=checks))
     reasons = "; ".join(f"{part}: {reason}" for part, reason in checks.items() if reason is not None)
     return answer(request, NotReady.because(reasons), {"ready": False, "checks": checks})
+
+
+async def list_subscribers(request: Request) -> Response:
+    """GET /v1/insights/subscribers: who reads the feed, how far behind, at which cost."""
+    read_query(request, ())
+    found = [SubscriberDocument.of(one) for one in parts_of(request).hub.subscriptions()]
+    found.sort(key=lambda one: (-one.lag_ms, one.opened_at))
+    return json_response(SubscriberListDocument(items=found, next_cursor=None))
 
 
 async def show_openapi(_request: Request) -> Response:

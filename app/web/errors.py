@@ -21,6 +21,10 @@ class NoSuchPlugin(errors.UnknownPlugin):
     """An address names a plugin that is not there (in a pipeline the same is `UnknownPlugin`)."""
 
 
+class NoSuchPipeline(errors.UnknownPipeline):
+    """An address names a saved pipeline that is not there (for a job the same is `UnknownPipeline`)."""
+
+
 STATUS: Final[dict[type[errors.SightlineError], HTTPStatus]] = {
     errors.MalformedBody: HTTPStatus.BAD_REQUEST,
     errors.UnknownFilter: HTTPStatus.BAD_REQUEST,
@@ -30,6 +34,7 @@ STATUS: Final[dict[type[errors.SightlineError], HTTPStatus]] = {
     errors.UnknownPage: HTTPStatus.NOT_FOUND,
     errors.UnknownFrame: HTTPStatus.NOT_FOUND,
     NoSuchPlugin: HTTPStatus.NOT_FOUND,
+    NoSuchPipeline: HTTPStatus.NOT_FOUND,
     errors.WrongState: HTTPStatus.CONFLICT,
     errors.IdempotencyConflict: HTTPStatus.CONFLICT,
     errors.FrameGone: HTTPStatus.GONE,
@@ -42,17 +47,20 @@ STATUS: Final[dict[type[errors.SightlineError], HTTPStatus]] = {
     errors.EmptyMedia: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnsupportedSource: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownPlugin: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownPipeline: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BrokenPlugin: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadManifest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadPipeline: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadOption: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ModelMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RuntimeMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadDevice: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DeviceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
     errors.AttachFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.PullFailed: HTTPStatus.BAD_GATEWAY,
+    errors.ServerTrouble: HTTPStatus.BAD_GATEWAY,
     errors.WorkerLost: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.DiskFull: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -81,7 +89,10 @@ def problem_of(error: Exception) -> Problem:
     """Turn an error into what a client may know of it: never a traceback, never words of an unforeseen error."""
     if isinstance(error, errors.SightlineError):
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _problem(re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__), status, str(error))
+        problem = _problem(re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__), status, str(error))
+        several = error.facts.get("problems")
+        members = {"problems": several} if several else error.facts if isinstance(error, errors.BadOption) else {}
+        return msgspec.structs.replace(problem, more={name: value for name, value in members.items() if name != "actual"})
     if isinstance(error, HTTPException):
         known = HTTPStatus(error.status_code)
         usual = error.detail in {known.phrase, ""}
@@ -108,7 +119,7 @@ def answer(connection: HTTPConnection, error: Exception, more: Mapping[str, Any]
         error = errors.UnknownPage(path=connection.url.path)
     problem = problem_of(error)
     if more:
-        problem = msgspec.structs.replace(problem, more=more)
+        problem = msgspec.structs.replace(problem, more={**problem.more, **more})
     headers = _headers(error, problem.status)
     if wants_page(connection):
         return HTMLResponse(error_page(problem.title, problem.detail, problem.status), problem.status, headers)

@@ -1,5 +1,6 @@
 """Every schema of the API by name: documents from pydantic, insights and outputs from the domain itself."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -8,18 +9,22 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from app.actions.draft import PipelineForm
 from app.domain.insight import INSIGHT_TYPES, Insight
-from app.domain.output import OUTPUT_TYPES
+from app.domain.output import OUTPUT_TYPES, Output
 from app.engine.rows import Row
 from app.web.api_plugins import Devices
 from app.web.schemas import JobDocument
+from app.web.schemas_compare import ComparisonDocument
+from app.web.schemas_feed import SubscriberListDocument
 from app.web.schemas_lists import (
     AliveDocument,
     FactListDocument,
     JobListDocument,
+    PipelineListDocument,
     PluginListDocument,
     ProblemDocument,
     ReadinessDocument,
 )
+from app.web.schemas_pipeline import SavedPipelineDocument
 from app.web.schemas_plugins import PluginDocument
 from app.web.schemas_submit import JobFields, JobRequest
 
@@ -27,9 +32,16 @@ _REF: Final = "#/components/schemas/"
 _GIVEN: Final[tuple[type[BaseModel], ...]] = (JobRequest, JobFields, PipelineForm)
 _ANSWERED: Final[tuple[type[BaseModel], ...]] = (
     JobDocument, JobListDocument, FactListDocument, PluginDocument, PluginListDocument,
-    AliveDocument, ReadinessDocument, ProblemDocument,
+    ComparisonDocument,
+    SavedPipelineDocument, PipelineListDocument, SubscriberListDocument, AliveDocument, ReadinessDocument, ProblemDocument,
 )  # fmt: skip
-_NAMES: Final = {"Row": "FrameRow", "RowError": "FrameError"}
+_NAMES: Final = {"RowError": "FrameError"}
+
+
+class FrameRow(Row):
+    """One frame's row, as it is stored and served."""
+
+    outputs: Mapping[str, Output]  # written as they are, or as the JSON they were read back as: the same on the wire
 
 
 def insight_name(kind: type[Insight]) -> str:
@@ -73,7 +85,7 @@ def _documents() -> dict[str, Any]:
     for name in ("JobRequest", "JobFields"):
         fields = documents[name]["properties"]
         fields["pipeline"] = {
-            "anyOf": [ref("PipelineForm"), {"type": "null"}],
+            "anyOf": [ref("PipelineForm"), {"type": "string"}, {"type": "null"}],
             "description": fields["pipeline"]["description"],
         }
         for listed in ("plugins", "tags"):
@@ -82,7 +94,7 @@ def _documents() -> dict[str, Any]:
 
 
 def _nouns() -> dict[str, Any]:
-    kinds = (*INSIGHT_TYPES, *OUTPUT_TYPES, Row, Devices)
+    kinds = (*INSIGHT_TYPES, *OUTPUT_TYPES, FrameRow, Devices)
     names = {kind.__name__: insight_name(kind) for kind in INSIGHT_TYPES} | _NAMES
     _, found = msgspec.json.schema_components(kinds, ref_template=_REF + "{name}")
     plain = msgspec.json.decode(msgspec.json.encode(found))  # defaults as JSON has them: lists, not tuples

@@ -17,13 +17,17 @@ from app.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a server takes, and from whom. `hosts` are the names it answers to (empty: loopback names only)."""
+    """How much a server takes, and from whom.
+
+    `hosts` are the names it answers to (empty: loopback names only), `origins` the web origins whose pages may read here.
+    """
 
     max_upload_bytes: int
     max_queued_jobs: int
     max_subscribers: int
     token: str = ""
     hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
     source_roots: tuple[Path, ...] = ()
     allow_private_sources: bool = False
 

@@ -1,12 +1,13 @@
 """The feed as pages read it: each insight turned into HTML partials, once for every kind of page."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
 from markupsafe import Markup
 
 from app.domain.insight import (
+    FACT_TYPES,
     Device,
     HealthChange,
     Insight,
@@ -17,20 +18,33 @@ from app.domain.insight import (
     Usage,
     Warned,
 )
+from app.domain.load import StageMetrics
+from app.domain.output import Output
+from app.insights.trend import Trends
 from app.web.contexts.breakdown import warning_of
+from app.web.contexts.curve import latencies_of_stage
+from app.web.contexts.fact_log import view_fact
 from app.web.contexts.found import found_of
-from app.web.contexts.job import progress_of, status_of, view_actions
+from app.web.contexts.job import status_of, view_actions
+from app.web.contexts.latency import latency_of
 from app.web.contexts.machine import usage_of
-from app.web.contexts.overlay import overlay_of
-from app.web.contexts.stage import decision_of, health_of, speed_of
-from app.web.contexts.words import milliseconds, number, plural, slug
+from app.web.contexts.numbers import metric_numbers
+from app.web.contexts.overlay import OverlayView, overlay_of
+from app.web.contexts.progress import progress_of
+from app.web.contexts.speed import speed_of
+from app.web.contexts.stage import decision_of, health_of
+from app.web.contexts.words import slug
 from app.web.templating import render
 
-Draw = Callable[[Any], Markup]
+Draw = Callable[..., Markup]
 
 
 class Channels(Protocol):
-    """What takes the encodings of pages: the hub."""
+    """What takes the encodings of pages, and knows how jobs have gone: the hub."""
+
+    @property
+    def trends(self) -> Trends:
+        """The metrics of the last moments of each job."""
 
     def channel(
         self, name: str, encode: Callable[[Insight, int | None], bytes | None], *, types: Collection[str] | None = None
@@ -63,33 +77,35 @@ def _progress_on_job(insight: Progress) -> Markup:
     return partial_of("job-progress", fragment("job_progress", progress=progress_of(insight)))
 
 
-def _metrics_on_job(insight: Metrics) -> Markup:
-    speeds = [speed_of(stage) for stage in insight.stages]
-    panels = Markup().join(
-        partial_of(f"speed-{slug(speed.stage)}", fragment("stage_speed", speed=speed, key=slug(speed.stage)))
-        for speed in speeds
-    )
-    return partial_of("job-metrics", fragment("job_metrics", numbers=metric_numbers(insight))) + panels
+def _metrics_on_job(insight: Metrics, trend: Sequence[Metrics] = ()) -> Markup:
+    numbers = fragment("job_metrics", numbers=metric_numbers(insight, trend))
+    return partial_of("job-metrics", numbers) + Markup().join(_speed_of_stage(stage, trend) for stage in insight.stages)
 
 
-def metric_numbers(insight: Metrics) -> tuple[tuple[str, str], ...]:
-    """Name a job's live numbers."""
-    return (
-        ("Speed", f"{number(round(insight.fps, 1))} fps"),
-        ("Frame, p50", milliseconds(insight.latency_ms.p50)),
-        ("Frame, p95", milliseconds(insight.latency_ms.p95)),
-        ("Working", plural(insight.workers, "worker")),
-        ("Waiting", plural(insight.queue_depth, "segment")),
-    )
+def _speed_of_stage(stage: StageMetrics, trend: Sequence[Metrics]) -> Markup:
+    key, curve = slug(stage.stage), latencies_of_stage(trend, stage.stage, stage.budget_ms)
+    speed = fragment("stage_speed", speed=speed_of(stage, curve), key=key)
+    latency = fragment("stage_latency", latency=latency_of(stage), key=key)
+    return partial_of(f"speed-{key}", speed) + partial_of(f"latency-{key}", latency)
+
+
+def _fact_on_job(insight: Insight) -> Markup:
+    """Add a line to the log, above all that is older."""
+    return partial_of("fact-rows", fragment("job_fact", fact=view_fact(insight)), "upsert sort:desc")
 
 
 def _overlay_on_job(insight: Overlay) -> Markup:
-    found = Markup().join(
-        partial_of(f"found-{slug(stage)}", fragment("stage_found", found=found_of(stage, insight.frame_index, output),
-                                                    key=slug(stage)))
-        for stage, output in insight.outputs.items()
-    )  # fmt: skip
-    return partial_of("overlay-stream", fragment("job_overlay", overlay=overlay_of(insight)), "innerMorph") + found
+    return frame_on_job(overlay_of(insight), insight.frame_index, insight.outputs)
+
+
+def frame_on_job(overlay: OverlayView, frame_index: int, outputs: Mapping[str, Output | None]) -> Markup:
+    """Show a frame on a job's page, and for each of these stages what it found (None: nothing is known)."""
+    founds = {stage: output and found_of(stage, frame_index, output) for stage, output in outputs.items()}
+    panels = Markup().join(
+        partial_of(f"found-{slug(stage)}", fragment("stage_found", found=found, key=slug(stage)))
+        for stage, found in founds.items()
+    )
+    return partial_of("overlay-stream", fragment("job_overlay", overlay=overlay), "innerMorph") + panels
 
 
 def _device_on_job(insight: Device) -> Markup:
@@ -141,13 +157,21 @@ ENCODERS: Final[dict[str, dict[str, Draw]]] = {
 PAGE_KINDS: Final = frozenset(ENCODERS)
 
 
-def encode(kind: str, insight: Insight, _fact_id: int | None = None) -> bytes | None:
-    """Give the HTML of an insight for a kind of page, None where that page does not show it."""
+def encode(kind: str, insight: Insight, _fact_id: int | None = None, *, trends: Trends | None = None) -> bytes | None:
+    """Give the HTML of an insight for a kind of page, None where that page does not show it.
+
+    `trends` holds the metrics before, for curves.
+    """
     draw = ENCODERS[kind].get(insight.type)
-    return str(draw(insight)).encode() if draw else None
+    if draw is None:
+        return None
+    if isinstance(insight, Metrics) and trends is not None:
+        return str(draw(insight, trends.of(insight.job_id))).encode()
+    html = draw(insight)
+    return str(html + _fact_on_job(insight) if kind == "job" and insight.type in FACT_TYPES else html).encode()
 
 
 def register_channels(hub: Channels) -> None:
     """Register the encoding of each kind of page; its channel is named `html:<kind>`."""
     for kind, draws in ENCODERS.items():
-        hub.channel(f"html:{kind}", partial(encode, kind), types=frozenset(draws))
+        hub.channel(f"html:{kind}", partial(encode, kind, trends=hub.trends), types=frozenset(draws))

@@ -178,7 +178,7 @@ def job_document(tx: Connection, job: Job) -> JobDocument:
         **DeviceUse.of(breakdowns.decisions(tx, job.id)).model_dump(),
         breakdown=[BreakdownDocument.of(row) for row in breakdowns.of_job(tx, job.id)],
         warnings=[WarningDocument.of(warning) for warning in warnings.of_job(tx, job.id)],
-        queue=_queue(jobs.queue_position(tx, job.id)) if job.status is JobStatus.QUEUED else None,
+        queue=_queue(tx, job) if job.status is JobStatus.QUEUED else None,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -186,8 +186,11 @@ def job_document(tx: Connection, job: Job) -> JobDocument:
     )
 
 
-def _queue(position: int) -> QueueDocument:
-    ahead = position - 1
-    if ahead <= 0:
-        return QueueDocument(position=max(1, position), reason="Next in line: it starts as soon as a worker is free.")
-    return QueueDocument(position=position, reason=f"{ahead} {'job is' if ahead == 1 else 'jobs are'} ahead of it.")
+def _queue(tx: Connection, job: Job) -> QueueDocument:
+    position, running = max(1, jobs.queue_position(tx, job.id)), jobs.running(tx, job.runner)
+    if position > 1:
+        ahead = "1 job is" if position == 2 else f"{position - 1} jobs are"
+        rest = f", and {running} {'is' if running == 1 else 'are'} running" if running else ""
+        return QueueDocument(position=position, reason=f"{ahead} ahead of it{rest}.")
+    behind = f" behind {running} running {'job' if running == 1 else 'jobs'}" if running else ""
+    return QueueDocument(position=1, reason=f"Next in line{behind}: it starts as soon as a worker is free.")

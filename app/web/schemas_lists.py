@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.web.schemas import JobDocument
-from app.web.schemas_pipeline import Document
+from app.web.schemas_pipeline import Document, SavedPipelineDocument
 from app.web.schemas_plugins import PluginDocument
 
 
@@ -20,6 +20,13 @@ class PluginListDocument(Document):
     """Every plugin that was found, the broken ones too."""
 
     items: list[PluginDocument]
+    next_cursor: str | None
+
+
+class PipelineListDocument(Document):
+    """A page of saved pipelines in the order of their names; `next_cursor` asks for the next page."""
+
+    items: list[SavedPipelineDocument]
     next_cursor: str | None
 
 
@@ -63,3 +70,4 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
+    problems: list[str] | None = Field(default=None, description="Each reason by itself, where there may be several.")

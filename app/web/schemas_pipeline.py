@@ -1,12 +1,14 @@
 """What a job does to which source, as the API shows it."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from app.domain.address import mask
 from app.domain.job import Job
 from app.domain.media import SourceKind
-from app.domain.pipeline import OnError, Pipeline, Stage
+from app.domain.pipeline import OnError, Pipeline, SavedPipeline, Stage
 
 
 class Document(BaseModel):
@@ -16,7 +18,10 @@ class Document(BaseModel):
 
 
 class SourceDocument(Document):
-    """Where a job's frames come from, with its measured facts; null where unknown. An upload has no path."""
+    """Where a job's frames come from, with its measured facts; null where unknown. An upload has no path.
+
+    What is secret in an address (who signs in, tokens) stands as `***`.
+    """
 
     kind: SourceKind
     name: str
@@ -40,7 +45,7 @@ class SourceDocument(Document):
             kind=ref.kind,
             name=ref.name,
             path=None if ref.upload else ref.path,
-            url=ref.url,
+            url=None if ref.url is None else mask(ref.url),
             sha256=ref.sha256,
             size_bytes=ref.size_bytes,
             width=media.width if media else None,
@@ -102,3 +107,18 @@ class PipelineDocument(Document):
     def of(cls, pipeline: Pipeline) -> Self:
         """Describe a pipeline."""
         return cls(stages=[StageDocument.of(stage) for stage in pipeline.stages])
+
+
+class SavedPipelineDocument(Document):
+    """A pipeline under its name, as it was saved: options that are not named take their defaults when it runs."""
+
+    name: str
+    pipeline: PipelineDocument
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, saved: SavedPipeline) -> Self:
+        """Describe a saved pipeline."""
+        pipeline = PipelineDocument.of(saved.pipeline)
+        return cls(name=saved.name, pipeline=pipeline, created_at=saved.created_at, updated_at=saved.updated_at)

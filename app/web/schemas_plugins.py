@@ -4,10 +4,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from app.domain.device import Target
+from app.domain.finding import Finding, Severity
 from app.domain.health import Health
 from app.domain.plugin import Capability, FoundPlugin, ModelFile, OptionSpec, OptionType
 from app.registry.models import ModelShelf
+from app.store.plugin_history import PluginHistory
 from app.store.plugins import PluginRecord
+from app.web.schemas_history import HistoryDocument
 from app.web.schemas_pipeline import Document
 
 
@@ -58,6 +61,21 @@ class ModelDocument(Document):
         )  # fmt: skip
 
 
+class FindingDocument(Document):
+    """One thing a rule found wrong with a plugin: where, what, and how to mend it."""
+
+    rule: str
+    severity: Severity
+    path: str
+    message: str
+    cure: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """Describe a finding."""
+        return cls(rule=finding.rule, severity=finding.severity, path=finding.path, message=finding.message, cure=finding.cure)
+
+
 class RecordDocument(Document):
     """How a plugin did over every stored job; durations are per frame."""
 
@@ -92,13 +110,16 @@ class RecordDocument(Document):
 
 
 class PluginDocument(Document):
-    """A plugin that was found: what it declares (null where it is broken, with the reason), and how it did so far."""
+    """A plugin that was found: what it declares (null where it is broken, with the reason), and how it did so far.
+
+    The history is told of one plugin alone; in lists it is null.
+    """
 
     id: str
     origin: str
     broken: bool
     reason: str | None
-    findings: list[str]
+    findings: list[FindingDocument]
     name: str | None
     version: str | None
     description: str | None
@@ -110,14 +131,23 @@ class PluginDocument(Document):
     stateful: bool | None
     needs_pixels: bool | None
     warmup_frames: int | None
+    needs_outputs: list[str]
     devices: list[Target]
     options: list[OptionDocument]
     models: list[ModelDocument]
     record: RecordDocument | None
+    history: HistoryDocument | None
 
     @classmethod
-    def of(cls, found: FoundPlugin, record: PluginRecord | None = None, *, shelf: ModelShelf) -> Self:
-        """Describe a plugin; without its record where no history is at hand. `shelf` is where its models may lie."""
+    def of(
+        cls,
+        found: FoundPlugin,
+        record: PluginRecord | None = None,
+        history: PluginHistory | None = None,
+        *,
+        shelf: ModelShelf,
+    ) -> Self:
+        """Describe a plugin; without record and history where they are not at hand. `shelf` is where its models may lie."""
         about = found.metadata
         models = about.models if about else ()
         plain = ("name", "version", "description", "author", "license", "output", "latency_budget_ms", "stateful")
@@ -127,11 +157,13 @@ class PluginDocument(Document):
             origin=found.origin,
             broken=found.broken,
             reason=found.reason,
-            findings=list(found.findings),
+            findings=[FindingDocument.of(finding) for finding in found.findings],
             **{name: getattr(about, name, None) for name in names},
             capabilities=list(about.capabilities) if about else [],
+            needs_outputs=list(about.needs_outputs) if about else [],
             devices=list(about.devices) if about else [],
             options=[OptionDocument.of(option) for option in about.options] if about else [],
             models=[ModelDocument.of(model, present=shelf.has(found.id, model)) for model in models],
             record=RecordDocument.of(record) if record else None,
+            history=HistoryDocument.of(history) if history else None,
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from app.actions.draft import Draft, read_pipeline
+from app.actions.draft import Draft, read_stages
 from app.domain.errors import BadField, BadPipeline, UnknownField
 from app.domain.job import Pace
 from app.domain.media import SourceRef
@@ -24,7 +24,7 @@ def _split(value: object) -> object:
 
 
 def _decode(value: object) -> object:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
         return msgspec.json.decode(value)
@@ -41,7 +41,11 @@ class JobFields(BaseModel):
         default_factory=list, description="Plugin ids, as a list or parted by commas; instead of `pipeline`."
     )
     pipeline: Annotated[Any, BeforeValidator(_decode)] = Field(
-        default=None, description="A pipeline, as JSON; instead of `plugins`."
+        default=None, description="A pipeline, as JSON, or the name of a saved one; instead of `plugins`."
+    )
+    options: Annotated[dict[str, dict[str, Any]], BeforeValidator(_decode)] = Field(
+        default_factory=dict,
+        description="Options by stage id, over those of the pipeline; a text is read as what it means.",
     )
     device: str = Field(default="auto", max_length=32, description="auto, cuda, cuda:N, cuda_fp16, openvino, opencl or cpu.")
     strict_device: bool = Field(default=False, description="Fail rather than run on another device than the one asked for.")
@@ -72,8 +76,10 @@ class JobFields(BaseModel):
         """Give the draft of a job on this source; raise BadPipeline."""
         return Draft(
             source=source,
-            stages=None if self.pipeline is None else read_pipeline(self.pipeline),
+            stages=None if self.pipeline is None or isinstance(self.pipeline, str) else read_stages(self.pipeline),
             plugins=tuple(self.plugins),
+            saved=self.pipeline if isinstance(self.pipeline, str) else None,
+            set_options=self.options,
             device=self.device,
             strict_device=self.strict_device,
             priority=self.priority,
@@ -92,7 +98,11 @@ class SourceField(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str | None = Field(default=None, max_length=2000)
+    url: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="An http, https, rtsp, rtsps, rtmp, rtmps, srt or udp address; read by the worker, not before.",
+    )
     path: str | None = Field(default=None, max_length=4096)
 
 

@@ -3,8 +3,9 @@
   "use strict";
   const STALE_AFTER_S = 30; // nothing heard although connected
   const LOST_AFTER_S = 8; // not connected
+  const AGED_AFTER_S = 10; // a part that lives was not told anything
   const PICTURE_PATIENCE_MS = 3000;
-  const REFRESH_EVERY_MS = 4000;
+  const REFRESH_EVERY_MS = 4000; // where a part does not say how often
   const ENDED = new Set(["completed", "completed_with_warnings", "failed", "cancelled", "deleted"]);
 
   const template = document.getElementById("feed-template");
@@ -13,21 +14,58 @@
   if (!template || !state || !pause) return;
   const feed = template.content.firstElementChild.cloneNode(true);
 
+  const startedAt = performance.now();
   let connected = false;
   let wasConnected = false;
   let ended = false;
   let heardAt = performance.now();
+  let connectedAt = performance.now();
   let pictureAt = 0;
   let heldTimer = 0;
-  let refreshedAt = performance.now();
+  const refreshedAt = new Map(); // when each part that asks for itself again was last asked for
   let lastPicture = null; // kept alive, so that the browser shows it again without asking for it
   const missed = new Map(); // what came while paused: the newest message for each place
+
+  const heard = new Map(); // when each part of the page that lives was last told something new
+  let leastSince = Infinity; // the shortest time from telling to showing, in ms, by two clocks that may differ
 
   const paused = () => pause.getAttribute("aria-pressed") === "true";
 
   function say(name) {
     state.dataset.state = name;
     document.documentElement.dataset.connection = name;
+    for (const place of state.querySelectorAll("[data-silent]")) place.textContent = words((performance.now() - heardAt) / 1000);
+    age();
+  }
+
+  const words = (seconds) => (seconds < 60 ? `${Math.floor(seconds)} s` : `${Math.floor(seconds / 60)} min`);
+
+  // While the job runs and the connection is well, a part that was told nothing for long says so itself.
+  function age() {
+    const runs = document.getElementById("job-status")?.dataset.status === "running" && connected && !paused() && !ended;
+    for (const part of document.querySelectorAll("[data-aged]")) {
+      const silent = (performance.now() - Math.max(heard.get(part.dataset.aged) ?? startedAt, connectedAt)) / 1000;
+      const old = runs && silent > AGED_AFTER_S;
+      part.hidden = !old;
+      if (old) part.textContent = `Not updated for ${words(silent)}`;
+      document.getElementById(part.dataset.aged)?.classList.toggle("old", old);
+    }
+  }
+
+  function note(data) {
+    for (const [, id] of data.matchAll(/hx-target="#([^"]*)"/g)) heard.set(id, performance.now());
+  }
+
+  // From decoding in the worker to being seen here: what the server measured until it told, and the way since then.
+  function measure(data) {
+    const place = document.getElementById("picture-delay");
+    const [, told, before] = /data-told-ms="(\d+)" data-delay-ms="([\d.]+)"/.exec(data) ?? [];
+    if (!place || !told) return;
+    const since = Date.now() - Number(told);
+    leastSince = Math.min(leastSince, since);
+    const clocksApart = leastSince < 0 || leastSince > 1000 ? leastSince : 0; // the feed alone never takes so long
+    const delay = Number(before) + since - clocksApart;
+    place.textContent = `Shown ${delay < 1000 ? `${Math.round(delay)} ms` : `${(delay / 1000).toFixed(1)} s`} after it was decoded`;
   }
 
   function tell() {
@@ -55,7 +93,7 @@
   // Where a message goes: what came later for the same place replaces what came before.
   function place(data) {
     const targets = (data.match(/hx-target="[^"]*"/g) || []).join(" ");
-    return data.includes('hx-swap="upsert"') ? targets + (data.match(/ id="[^"]*"/) || [""])[0] : targets;
+    return data.includes('hx-swap="upsert') ? targets + (data.match(/ id="[^"]*"/g) || []).join(" ") : targets; // lists grow
   }
 
   function colour(data) {
@@ -82,7 +120,12 @@
     } catch {
       return; // a picture that does not come is left out together with its boxes
     }
-    await htmx.swap({ text: colour(data), sourceElement: feed.isConnected ? feed : document.body, target: feed, swap: "none" });
+    if (paused()) missed.set(place(data), data);
+    else {
+      await htmx.swap({ text: colour(data), sourceElement: feed.isConnected ? feed : document.body, target: feed, swap: "none" });
+      note(data);
+      measure(data);
+    }
   }
 
   function everyMs() {
@@ -93,8 +136,12 @@
   feed.addEventListener("htmx:sse:before:message", (event) => {
     const { detail } = event;
     heardAt = performance.now();
+    if (document.hidden) document.dispatchEvent(new Event("visibilitychange")); // put behind while it connected
     const { data, event: name } = detail.message;
-    if (name) return;
+    if (name) { // only the end of the job is final: after a server's `close` htmx is to come back, so it does not hear of it
+      if (name === "close" && !ENDED.has(data.trim())) detail.cancelled = true;
+      return;
+    }
     if (paused()) {
       missed.set(place(data), data);
       detail.cancelled = true;
@@ -112,20 +159,29 @@
     }
     pictureAt = performance.now();
     detail.message.data = colour(data);
-    detail.waitUntil(load(picture).catch(() => { detail.cancelled = true; }));
+    detail.waitUntil(load(picture).then(() => {
+      if (!paused()) return;
+      missed.set(place(data), data); // paused while the picture was on its way
+      detail.cancelled = true;
+    }, () => { detail.cancelled = true; }));
   });
 
   feed.addEventListener("htmx:sse:after:message", (event) => {
-    const breakdown = document.getElementById("job-breakdown");
+    note(event.detail.message.data);
+    measure(event.detail.message.data);
+    if (!/#job-(metrics|progress)/.test(event.detail.message.data)) return;
     const now = performance.now();
-    if (breakdown && now - refreshedAt > REFRESH_EVERY_MS && /#job-metrics/.test(event.detail.message.data)) {
-      refreshedAt = now;
-      htmx.trigger(breakdown, "sightline:refresh");
+    for (const part of document.querySelectorAll('[hx-trigger="sightline:refresh"]')) {
+      const every = Number(part.dataset.refreshMs) || REFRESH_EVERY_MS;
+      if (now - (refreshedAt.get(part.id) ?? startedAt) < every) continue;
+      refreshedAt.set(part.id, now);
+      htmx.trigger(part, "sightline:refresh");
     }
   });
 
   feed.addEventListener("htmx:sse:after:connection", () => {
     connected = true;
+    connectedAt = performance.now();
     heardAt = performance.now();
     if (wasConnected && !paused()) refresh("job-list");
     wasConnected = true;
@@ -135,8 +191,8 @@
     feed.addEventListener(name, () => { connected = false; tell(); });
   }
   feed.addEventListener("close", (event) => {
-    ended = ENDED.has((event.detail.data || "").trim());
-    if (ended && !paused()) setTimeout(finish);
+    ended = true;
+    if (!paused()) setTimeout(finish);
     tell();
   });
 
@@ -152,9 +208,17 @@
     else refresh("job-list");
   });
 
-  setTimeout(() => { // after htmx has looked over the page, and now that its extension is there
+  function connect() {
+    heardAt = performance.now();
     document.body.append(feed);
     htmx.process(feed);
+  }
+
+  // A browser has six connections for all its tabs: one that was opened behind others waits for its turn, as htmx lets go of
+  // the connection of a tab that is put behind.
+  setTimeout(() => { // after htmx has looked over the page, and now that its extension is there
+    if (document.hidden) document.addEventListener("visibilitychange", connect, { once: true });
+    else connect();
   });
   setInterval(tell, 1000);
   tell();

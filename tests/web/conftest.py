@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import threading
 import time
@@ -27,14 +26,23 @@ from app.insights.hub import Hub
 from app.media.preview import PreviewCache
 from app.media.storage import Storage
 from app.registry.discover import Catalogue
-from app.store import breakdowns, jobs, segments, warnings
-from app.store.engine import Store, migrate, utc_now
+from app.store import breakdowns, jobs, listing, segments, warnings
+from app.store.engine import Store, utc_now
 from app.store.facts import StoredFacts
 from app.web.parts import Limits, Parts, Readiness
 from app.web.routes import build_app
-from tests.conftest import ROOT
+from tests.committing import commit_alone
+from tests.conftest import ROOT, Server, Servers
+from tests.postgres import history_of
+from tests.web.accessibility import source_of_axe
 
 LIMITS = Limits(max_upload_bytes=2_000_000, max_queued_jobs=100, max_subscribers=10)
+
+_WAY = {  # to statuses that no queued job moves to at once
+    JobStatus.FINALIZING: (JobStatus.RUNNING, JobStatus.FINALIZING),
+    JobStatus.COMPLETED: (JobStatus.RUNNING, JobStatus.FINALIZING, JobStatus.COMPLETED),
+    JobStatus.COMPLETED_WITH_WARNINGS: (JobStatus.RUNNING, JobStatus.FINALIZING, JobStatus.COMPLETED_WITH_WARNINGS),
+}
 
 
 @dataclass
@@ -60,7 +68,7 @@ class Api:
     def stored_jobs(self) -> int:
         """Number of jobs in the database."""
         with self.parts.store.read() as tx:
-            return len(jobs.page(tx, limit=200)[0])
+            return len(listing.page(tx, limit=200)[0])
 
     def left_on_disk(self) -> list[str]:
         """Names of the files under uploads and outputs."""
@@ -90,7 +98,7 @@ def _work_off(parts: Parts, job_id: str, *, most: int | None, to: JobStatus | No
             rows.add(Row(index, index / 30, {job.pipeline.ids[0]: EXAMPLES["detections"]}, []))
         rows.place()
         with store.begin() as tx:
-            assert segments.commit(tx, segment, outputs_file=name, frames=segment.end - segment.start, loop_ms=5.0)
+            assert commit_alone(tx, segment, outputs_file=name, frames=segment.end - segment.start, loop_ms=5.0)
         done += 1
     with store.begin() as tx:
         stage = job.pipeline.stages[0]
@@ -103,6 +111,13 @@ def _work_off(parts: Parts, job_id: str, *, most: int | None, to: JobStatus | No
                 breakdowns.set_summary(tx, job_id, stage.id, {"people": 3})
             jobs.move(tx, job_id, to, error="it broke" if to is JobStatus.FAILED else None)
         return jobs.get(tx, job_id)
+
+
+def bring(api: Api, job_id: str, status: JobStatus) -> None:
+    """Move a queued job to a status by the moves the domain allows."""
+    for step in _WAY.get(status, () if status is JobStatus.QUEUED else (status,)):
+        with api.parts.store.begin() as tx:
+            jobs.move(tx, job_id, step, error="it broke" if step is JobStatus.FAILED else None)
 
 
 def tell_of_trouble(parts: Parts, job_id: str, stage: str) -> None:
@@ -129,10 +144,7 @@ def tell_of_trouble(parts: Parts, job_id: str, stage: str) -> None:
 def serve(home: Path, limits: Limits = LIMITS, readiness: Readiness | None = None) -> Iterator[Api]:
     """Serve the application on a free port, in a thread, around real parts in `home`."""
     home.mkdir(exist_ok=True)
-    url = f"sqlite:///{home / 'sightline.db'}"
-    if not (home / "sightline.db").exists():
-        migrate(url, ROOT / "migrations")
-    store, rung = Store(url), []
+    store, rung = Store(history_of(home)), []
     parts = Parts(
         store=store,
         hub=Hub(StoredFacts(store)),
@@ -161,24 +173,13 @@ def serve(home: Path, limits: Limits = LIMITS, readiness: Readiness | None = Non
         store.close()
 
 
-@pytest.fixture(scope="session")
-def empty_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with no job, migrated once and copied for each test."""
-    path = tmp_path_factory.mktemp("history") / "sightline.db"
-    migrate(f"sqlite:///{path}", ROOT / "migrations")
-    return path
-
-
 @pytest.fixture
-def start_api(tmp_path: Path, empty_history: Path) -> Iterator[Callable[..., Api]]:
+def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
     """Start an API with other limits: `start_api(max_queued_jobs=1)`; `readiness=` says how the server does."""
     with contextlib.ExitStack() as running:
 
         def start(readiness: Readiness | None = None, **limits: Any) -> Api:
-            home = tmp_path / "home"
-            home.mkdir()
-            shutil.copy(empty_history, home)
-            return running.enter_context(serve(home, replace(LIMITS, **limits), readiness))
+            return running.enter_context(serve(tmp_path / "home", replace(LIMITS, **limits), readiness))
 
         yield start
 
@@ -187,6 +188,15 @@ def start_api(tmp_path: Path, empty_history: Path) -> Iterator[Callable[..., Api
 def api(start_api: Callable[..., Api]) -> Api:
     """An API with an empty history."""
     return start_api()
+
+
+def send_nothing(api: Api, path: str, fields: dict[str, Any]) -> httpx.Response:
+    """Send a form whose file was left empty, as a browser does: a file with neither name nor bytes."""
+    pairs = [(name, value) for name, values in fields.items() for value in ([values] if isinstance(values, str) else values)]
+    parts = [f'--between\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs]
+    parts.append('--between\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--between--\r\n')
+    headers = {"Accept": "text/html", "Content-Type": "multipart/form-data; boundary=between"}
+    return api.client.post(path, content="".join(parts), headers=headers)
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -200,3 +210,17 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert told["detail"]
     assert "Traceback" not in response.text
     return told
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server with two workers, and the plugins of the tests beside the pack, for all tests of a module."""
+    started = Servers(tmp_path_factory.mktemp("house"))
+    yield started.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(ROOT / "tests" / "plugins")})
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Source of axe-core, of the version that is locked in tests/web/axe."""
+    return source_of_axe(tmp_path_factory.mktemp("axe"))

@@ -48,7 +48,7 @@ def test_jobs_are_found_by_status_plugin_and_words(api: Api, still: Path) -> Non
 @pytest.mark.parametrize(
     ("query", "word"),
     [
-        ("colour=red", "status, plugin, q, limit, cursor"),
+        ("colour=red", "status, plugin, q, tag, since, until, warnings, fallback, sort, limit, cursor"),
         ("status=ready", "completed_with_warnings"),
         ("limit=0", "1 to 200"),
         ("limit=201", "1 to 200"),

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.web.conftest import Api, problem
+from tests.web.html import Page
 
 EDGE = "edge"
 MULTIPART = {"content-type": f"multipart/form-data; boundary={EDGE}"}
@@ -95,7 +96,7 @@ def test_a_form_with_a_wrong_field_is_refused(api: Api, still: Path, fields: dic
 
 def test_an_unknown_field_is_answered_with_the_known_ones(api: Api, still: Path) -> None:
     told = problem(api.submit(still, colour="red"), 422)
-    known = "file, plugins, pipeline, device, strict_device, priority, pace, loop, name, tags"
+    known = "file, plugins, pipeline, options, device, strict_device, priority, pace, loop, name, tags"
     assert told["detail"] == f"There is no field 'colour' here; the known ones are {known}."
 
 
@@ -194,7 +195,7 @@ def test_a_connection_cut_off_half_way_leaves_nothing_behind(api: Api, clip: Pat
         (b'{"source": {"file": "/x"}, "plugins": "people_hog"}', 422, "unknown-field"),
         (b'{"source": {"path": "/x"}, "plugins": "people_hog", "file": 1}', 422, "unknown-field"),
         (b'{"source": {"path": "/x"}, "plugins": {"a": 1}}', 422, "bad-field"),
-        (b'{"source": {"url": "rtsp://camera/"}, "plugins": "people_hog"}', 422, "unsupported-source"),
+        (b'{"source": {"url": "rtsp://10.0.0.1/"}, "plugins": "people_hog"}', 422, "unsupported-source"),
         (b'{"source": {"path": "/etc/passwd"}, "plugins": "people_hog"}', 422, "unsupported-source"),
     ],
     ids=lambda value: str(value)[:50],
@@ -227,6 +228,29 @@ def test_a_link_out_of_an_open_folder_is_refused(start_api: Callable[..., Api], 
     assert api.stored_jobs() == 0
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:9/x", "SIGHTLINE_ALLOW_PRIVATE_SOURCES"),
+        ("rtsp://user:secret@[::1]/x", "SIGHTLINE_ALLOW_PRIVATE_SOURCES"),
+        ("file:///etc/passwd", "begins with http"),
+        ("http://user:secret/@host:port/", "such as rtsp://"),
+    ],
+)
+def test_an_address_that_may_not_be_read_is_refused_and_its_password_not_repeated(api: Api, url: str, reason: str) -> None:
+    answer = api.client.post("/v1/jobs", json={"source": {"url": url}, "plugins": "people_hog"})
+    assert reason in problem(answer, 422)["detail"]
+    assert "secret" not in answer.text
+    assert nothing_left(api)
+
+
+def test_an_address_is_read_once(start_api: Callable[..., Api]) -> None:
+    api = start_api(allow_private_sources=True)
+    asked = {"source": {"url": "rtsp://10.0.0.1/"}, "plugins": "people_hog", "loop": 2}
+    assert "1 pass over an address" in problem(api.client.post("/v1/jobs", json=asked), 422)["detail"]
+    assert api.stored_jobs() == 0
+
+
 def test_a_missing_model_is_refused_with_the_command_that_fetches_it(api: Api, still: Path) -> None:
     told = problem(api.submit(still, plugins="onnx_detector"), 422)
     assert told["type"] == "/problems/model-missing"
@@ -246,4 +270,5 @@ def test_a_model_by_its_path_is_refused_outside_the_open_folders(api: Api, still
 def test_a_plugin_tells_whether_its_models_are_here(api: Api) -> None:
     models = {model["name"]: model["present"] for model in api.client.get("/v1/plugins/onnx_detector").json()["models"]}
     assert models == {"yolox_nano_416": False, "fastestdet_352": False}
-    assert "Fetch it: sightline models pull mnist" in api.client.get("/plugins/onnx_classifier").text
+    page = Page(api.client.get("/plugins/onnx_classifier").text)
+    assert "Fetch it: sightline models pull mnist" in page["plugin-inspector"].text

@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -194,3 +195,28 @@ def test_an_upload_is_never_whole_in_memory(start_api: Callable[..., Api]) -> No
     problem(api.client.post("/v1/jobs", content=body(150), headers=headers), 422)
     assert max(grown) - before < 40_000_000
     assert api.left_on_disk() == []
+
+
+def test_a_job_is_run_again_with_all_that_was_asked_for(api: Api, clip: Path) -> None:
+    first = api.submit(
+        clip, plugins="motion_mog2", device="cpu", strict_device="true", name="rain", tags="a,b", priority="3", loop="2",
+        options='{"motion_mog2": {"history": 120}}',
+    ).json()  # fmt: skip
+    answer = api.client.post(f"/v1/jobs/{first['id']}/again")
+    assert answer.status_code == 201
+    second = answer.json()
+    assert answer.headers["location"] == f"/v1/jobs/{second['id']}"
+    assert second["id"] != first["id"]
+    for name in ("name", "tags", "source", "pipeline", "device_requested", "frames_total"):
+        assert second[name] == first[name]
+    problem(api.client.post("/v1/jobs/nothing/again"), 404)
+
+
+def test_a_job_on_a_file_that_is_not_open_any_more_is_not_run_again(start_api: Callable[..., Api], clip: Path) -> None:
+    api = start_api(source_roots=(clip.parent,))
+    first = api.client.post("/v1/jobs", json={"source": {"path": str(clip)}, "plugins": "people_hog"}).json()
+    assert api.client.post(f"/v1/jobs/{first['id']}/again").status_code == 201
+    closed = replace(api.parts.limits, source_roots=())
+    object.__setattr__(api.parts, "limits", closed)
+    assert "SIGHTLINE_SOURCE_ROOTS" in problem(api.client.post(f"/v1/jobs/{first['id']}/again"), 422)["detail"]
+    assert api.stored_jobs() == 2

@@ -1,6 +1,7 @@
 """Plugins, devices, health, metrics, static files, and what becomes of errors nobody foresaw."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from starlette.requests import Request
 
 from app.domain import errors
 from app.domain.device import FallbackCode
-from app.domain.job import JobStatus
+from app.domain.job import JobStatus, StageBreakdown
+from app.domain.timing import Histogram
+from app.store import breakdowns
 from app.web.assets import STATIC, static_url
 from app.web.errors import STATUS, problem_of
 from app.web.parts import Readiness
@@ -79,7 +82,7 @@ def test_plugins_are_listed_with_what_they_declare_and_how_they_did(api: Api, st
     listed = {plugin["id"]: plugin for plugin in api.client.get("/v1/plugins").json()["items"]}
     assert {"people_hog", "motion_mog2"} <= set(listed)
     hog = api.client.get("/v1/plugins/people_hog").json()
-    assert hog == listed["people_hog"]
+    assert {**hog, "history": None} == listed["people_hog"]  # the history is told of one plugin alone
     assert (hog["broken"], hog["output"], hog["stateful"]) == (False, "detections", False)
     assert {option["name"] for option in hog["options"]} == set(api.parts.catalogue.get("people_hog").defaults())
     assert (hog["record"]["jobs"], hog["record"]["frames"], hog["record"]["max_ms"]) == (1, 1, 1.5)
@@ -144,6 +147,30 @@ def test_metrics_count_what_the_history_holds(api: Api, clip: Path) -> None:
     assert samples["sightline_fallbacks", "not_built"] == 1
     assert {samples["sightline_fallbacks", code] for code in FallbackCode if code != "not_built"} == {0}
     assert (samples["sightline_warnings",], samples["sightline_subscribers",]) == (1, 0)
+    for name in ("insights_published", "insights_delivered", "insights_conflated", "facts_dropped", "feed_bytes"):
+        assert samples[f"sightline_{name}_total",] == 0
+
+
+def test_metrics_tell_how_long_each_plugin_takes_as_a_histogram(api: Api, clip: Path) -> None:
+    job_id = api.submit(clip).json()["id"]
+    timing = Histogram()
+    for microseconds in (100, 127, 128, 1_000, 5_000, 40_000_000):
+        timing.add(microseconds)
+    with api.parts.store.begin() as tx:
+        row = StageBreakdown("people_hog", "people_hog", "1.0.0", frames=6, soft_failures=2, timing=timing)
+        breakdowns.merge(tx, job_id, [row, StageBreakdown("decode", frames=6, timing=timing)])
+    families = {family.name: family for family in text_string_to_metric_families(api.client.get("/metrics").text)}
+    family = families["sightline_plugin_frame_seconds"]
+    assert family.type == "histogram"
+    assert {sample.labels["plugin"] for sample in family.samples} == {"people_hog"}  # decoding is no plugin's
+    buckets = [(float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")]
+    assert dict(buckets)[0.000128] == 2  # shorter than 128 µs
+    assert (dict(buckets)[0.001024], dict(buckets)[0.008192], dict(buckets)[33.554432], buckets[-1]) == (4, 5, 5, (inf, 6))
+    assert buckets == sorted(buckets)
+    assert {s.name.rpartition("_")[2]: s.value for s in family.samples if "le" not in s.labels} == {
+        "count": 6, "sum": 40.006355,
+    }  # fmt: skip
+    assert [(s.labels["plugin"], s.value) for s in families["sightline_soft_failures"].samples] == [("people_hog", 2)]
 
 
 def test_a_static_file_is_kept_for_ever_under_the_address_of_its_content(api: Api) -> None:

@@ -1,161 +1,24 @@
 """The feed through the door: a real server on a real socket, read by a real client."""
 
-import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import httpx_sse
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Route
 
-from app.domain.errors import SightlineError
-from app.domain.insight import Insight, Progress, Status, Warned
-from app.domain.job import Job, JobStatus, Pace, Wanted
-from app.domain.media import SourceKind, SourceRef
-from app.domain.pipeline import Pipeline, Stage
-from app.insights.hub import Hub
-from app.insights.tail import Tail
+from app.domain.job import JobStatus
 from app.store import facts, jobs
-from app.store.engine import Store, migrate
-from app.store.facts import StoredFacts
-from app.web import feed
-from app.web.errors import on_error
 from tests.conftest import Server, wait_until
+from tests.served_feed import Feed, brief, fact_of, get, is_, progress, serve
 from tests.sse import Event, Stream, follow
 
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
 QUEUED, RUNNING, FINALIZING = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.FINALIZING
 COMPLETED, FAILED = JobStatus.COMPLETED, JobStatus.FAILED
-
-
-class Feed:
-    """A served feed: its address, and what the engine would do to it."""
-
-    def __init__(self, store: Store, max_subscribers: int) -> None:
-        self.store = store
-        self.hub = Hub(StoredFacts(store))
-        self.hub.channel("html:job", _html, types={"status", "progress", "warning"})
-        self.tail = Tail(self.hub)
-        self.limits = SimpleNamespace(max_subscribers=max_subscribers)
-        self.url = ""
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def app(self) -> Starlette:
-        """Build the small application that carries the feed alone."""
-        app = Starlette(
-            routes=[
-                Route("/v1/insights", feed.insights),
-                Route("/v1/jobs/{id}/insights", feed.job_insights),
-                Route("/live", feed.live),
-            ],
-            exception_handlers={SightlineError: on_error},
-            lifespan=self._live,
-        )
-        app.state.parts = self
-        return app
-
-    @asynccontextmanager
-    async def _live(self, _app: Starlette) -> AsyncIterator[None]:
-        self._loop = asyncio.get_running_loop()
-        tailing = asyncio.create_task(self.tail.run())
-        yield
-        await self.hub.close("shutdown")
-        tailing.cancel()
-
-    def publish(self, *insights: Insight) -> None:
-        """Publish latest values, and wait until that is done."""
-        done: Future[None] = Future()
-
-        def publish() -> None:
-            for insight in insights:
-                self.hub.publish(insight)
-            done.set_result(None)
-
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(publish)
-        done.result(10)
-
-    def add(self, job_id: str) -> None:
-        """Store a queued job."""
-        job = Job(
-            id=job_id, name=job_id, tags=(), status=QUEUED, wanted=Wanted.RUN, priority=0, pace=Pace.MAX, loop=1,
-            source=SourceRef(SourceKind.VIDEO, "clip.mp4", "/clip.mp4"), plan=None,
-            pipeline=Pipeline((Stage("hog", "hog"),)), device_requested="auto", strict_device=False, frames_total=10,
-            frames_done=0, created_at=NOON,
-        )  # fmt: skip
-        with self.store.begin() as tx:
-            jobs.insert(tx, job, ())
-        self.tail.ring()
-
-    def move(self, job_id: str, *statuses: JobStatus) -> None:
-        """Move a job from status to status."""
-        for status in statuses:
-            with self.store.begin() as tx:
-                jobs.move(tx, job_id, status)
-        self.tail.ring()
-
-    def warn(self, job_id: str, *counts: int) -> None:
-        """Store warning facts."""
-        with self.store.begin() as tx:
-            for count in counts:
-                facts.append(tx, _warning(job_id, count))
-        self.tail.ring()
-
-    def wait_for_subscribers(self, count: int) -> None:
-        """Wait until the feed has so many subscribers."""
-        wait_until(lambda: self.hub.subscribers == count, f"{count} subscribers", 20)
-
-
-def _html(insight: Insight, _number: int | None) -> bytes | None:
-    if isinstance(insight, Status):
-        return f"<hx-partial>\n<b>{insight.status}</b>\r\n</hx-partial>".encode()
-    if isinstance(insight, Progress):
-        return f"<i>{insight.frames_done}</i>".encode()
-    return b"<u>!</u>" if isinstance(insight, Warned) else None
-
-
-def _warning(job_id: str, count: int, message: str = "no\nway") -> Warned:
-    return Warned(at=NOON, job_id=job_id, code="exception", stage=None, frame_index=None, message=message, count=count)
-
-
-def progress(job_id: str, done: int) -> Progress:
-    """Build a latest value."""
-    return Progress(
-        at=NOON, job_id=job_id, progress=done, frames_done=done, frames_total=100, elapsed_s=float("nan"), eta_s=None
-    )
-
-
-@contextmanager
-def serve(folder: Path, max_subscribers: int = 100) -> Iterator[Feed]:
-    """Serve the feed over the database in a folder, in a thread, on a free port."""
-    url = f"sqlite:///{folder / 'sightline.db'}"
-    migrate(url, MIGRATIONS)
-    served = Feed(Store(url), max_subscribers)
-    config = uvicorn.Config(served.app(), port=0, log_level="warning", timeout_graceful_shutdown=3)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_until(lambda: server.started, "the server to start", 20)
-        served.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        yield served
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        served.store.close()
-    assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -173,21 +36,6 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
     with serve(tmp_path_factory.mktemp("feed")) as started:
         started.add("a")
         yield started
-
-
-def is_(kind: str) -> Callable[[Event], bool]:
-    """Ask for the next event of a type."""
-    return lambda event: event.type == kind
-
-
-def brief(events: list[Event]) -> list[str]:
-    """Put events into words that are easy to compare."""
-    return [f"{'~' * event.snapshot}{event.type}" if event.id is None else f"#{event.id} {event.type}" for event in events]
-
-
-def get(served: Feed, path: str, **headers: str) -> httpx.Response:
-    """Ask for something that is no stream."""
-    return httpx.get(served.url + path, headers=headers, trust_env=False, timeout=20)
 
 
 def test_a_job_is_followed_from_hello_to_close(served: Feed) -> None:
@@ -419,21 +267,20 @@ def test_whoever_leaves_is_no_subscriber_any_more(served: Feed) -> None:
     assert not served.hub.is_watched("a", "overlay")
 
 
-def test_a_quiet_feed_is_kept_open_by_comments(served: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.05)
-    with follow(f"{served.url}/v1/jobs/a/insights?types=metrics") as stream:
-        stream.until(is_("hello"))
-        while len(stream.parser.comments) < 3:
-            assert stream.wait_for_bytes() == []
-    assert set(stream.parser.comments) == {"still here"}
+def test_a_quiet_feed_is_kept_open_by_comments(tmp_path: Path) -> None:
+    with serve(tmp_path, heartbeat_s=0.1) as served:
+        served.add("a")
+        with follow(f"{served.url}/v1/jobs/a/insights?types=metrics") as stream:
+            stream.until(is_("hello"))
+            while len(stream.parser.comments) < 3:
+                assert stream.wait_for_bytes() == []
+        assert set(stream.parser.comments) == {"still here"}
 
 
-def test_a_subscriber_that_stops_reading_is_let_go_and_costs_the_others_nothing(
-    served: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "SEND_TIMEOUT_S", 0.3)
-    host, port = served.url.removeprefix("http://").split(":")
-    with socket.socket() as stalled:
+def test_a_subscriber_that_stops_reading_is_let_go_and_costs_the_others_nothing(tmp_path: Path) -> None:
+    with serve(tmp_path, patience_s=0.3) as served, socket.socket() as stalled:
+        served.add("a")
+        host, port = served.url.removeprefix("http://").split(":")
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stalled.connect((host, int(port)))
         stalled.sendall(b"GET /v1/jobs/a/insights HTTP/1.1\r\nHost: sightline\r\n\r\n")
@@ -445,14 +292,36 @@ def test_a_subscriber_that_stops_reading_is_let_go_and_costs_the_others_nothing(
             while served.hub.subscribers > 1 and time.monotonic() < until:
                 written += 1
                 with served.store.begin() as tx:
-                    facts.append(tx, _warning("a", written, "x" * 100_000))
+                    facts.append(tx, fact_of("a", written, "x" * 100_000))
                 served.tail.ring()
                 seen += [event.json["count"] for event in stream.until(is_("warning")) if event.type == "warning"]
             assert served.hub.subscribers == 1, "the stalled subscriber is still there"
             assert seen == list(range(1, written + 1))
-            served.move("a", FAILED)
+            served.move("a", RUNNING, FAILED)
             assert brief(list(stream))[-1] == "close"
-    served.wait_for_subscribers(0)
+        served.wait_for_subscribers(0)
+
+
+def test_a_subscriber_that_reads_little_at_a_time_is_not_taken_for_one_that_stopped(served: Feed) -> None:
+    with socket.socket() as slow:
+        host, port = served.url.removeprefix("http://").split(":")
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect((host, int(port)))
+        slow.sendall(b"GET /v1/jobs/a/insights HTTP/1.1\r\nHost: sightline\r\n\r\n")
+        served.wait_for_subscribers(1)
+        (reader,) = served.hub.subscriptions()
+
+        def is_stuck() -> bool:
+            if not reader.busy:
+                with served.store.begin() as tx:
+                    facts.append(tx, fact_of("a", 1, "x" * 300_000))
+                served.tail.ring()
+            return reader.lag_ms > 1000
+
+        wait_until(is_stuck, "a write that the client does not take")
+        longest = reader.lag_ms
+        wait_until(lambda: slow.recv(2000) and reader.lag_ms < longest, "the server to see that it reads", 30)
+        assert reader.busy, "it read so much that this shows nothing"
 
 
 def test_another_client_reads_the_same(served: Feed) -> None:
@@ -493,14 +362,15 @@ def test_many_subscribers_all_get_every_fact_in_order(served: Feed) -> None:
         assert events[-1].type == "close"
 
 
-def test_a_server_that_stops_ends_its_streams_cleanly_and_without_close(server: Server) -> None:
-    with follow(f"{server.url}/v1/insights") as stream, follow(f"{server.url}/v1/insights?types=status") as other:
+def test_a_server_that_stops_tells_everybody_so(server: Server) -> None:
+    with follow(f"{server.url}/v1/insights") as stream, follow(f"{server.url}/live?page=home") as page:
         stream.until(is_("hello"))
-        other.until(is_("hello"))
+        page.until(lambda event: event.id is not None)
         asked = threading.Thread(target=server.stop)
         asked.start()
-        assert "close" not in {event.type for event in (*stream, *other)}
-        assert stream.parser.comments == other.parser.comments == ["the server stops"]
+        last, shown = list(stream)[-1], list(page)[-1]
+        assert (last.type, last.id, last.json["reason"]) == ("close", None, "shutdown")
+        assert (shown.type, shown.data) == ("close", "shutdown")
         asked.join()
     assert "without completing response" not in server.printed()
     assert "Traceback" not in server.printed()

@@ -1,8 +1,6 @@
 """The pages in a real Chromium: the live overlay, pausing, an upload that is refused, and what axe-core has to say."""
 
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,15 +10,10 @@ import httpx
 import pytest
 
 from tests.conftest import Server, Servers, wait_until, write_clip
+from tests.web.accessibility import flaws_of
+from tests.web.browsing import STATE, becomes
 
 pytestmark = pytest.mark.browser
-AXE = Path(__file__).parent / "axe"
-STATE = "document.getElementById('connection-state').dataset.state"
-
-
-def becomes(page: Any, expression: str) -> None:
-    """Wait until an expression is true on the page (Playwright's own way of waiting needs eval, which the policy forbids)."""
-    wait_until(lambda: page.evaluate(f"Boolean({expression})"), expression)
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +50,6 @@ def ended_job(house: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(job_id)
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Source of axe-core, of the version that is locked beside this file."""
-    folder = tmp_path_factory.mktemp("axe")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(AXE / name, folder)
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("there is no npm here to install axe-core with")
-    done = subprocess.run(
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    if done.returncode:
-        pytest.skip(f"axe-core could not be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
 @pytest.fixture
 def forgiving(open_page: Callable[..., Any], complaints: list[str]) -> Iterator[None]:
     """Let the browser complain of answers that are refusals on purpose: forgiven before `open_page` looks."""
@@ -81,10 +57,11 @@ def forgiving(open_page: Callable[..., Any], complaints: list[str]) -> Iterator[
     complaints[:] = [said for said in complaints if "Failed to load resource" not in said]
 
 
+@pytest.mark.timeout(300)  # two real detectors over the whole clip, on however busy a machine
 def test_an_upload_by_the_form_becomes_a_live_overlay_and_an_ended_job(
     house: Server, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
-    clip = write_clip(tmp_path / "a moving square.mp4", frames=400, fps=25)
+    clip = write_clip(tmp_path / "a moving square.mp4", frames=250, fps=25)
     page = open_page(house.url)
     page.check("input[value=people_hog]")
     page.check("input[value=motion_mog2]")
@@ -99,9 +76,10 @@ def test_an_upload_by_the_form_becomes_a_live_overlay_and_an_ended_job(
           window.seen[frame] = [boxes.getAttribute('aria-label'),
             [...boxes.querySelectorAll('g[data-stage]')].map(g => [g.dataset.stage, g.dataset.colour,
               [...g.querySelectorAll('rect')].map(r => ['x', 'y', 'width', 'height'].map(n => Number(r.getAttribute(n))))])];
-        }).observe(document.getElementById('overlay-stream'), {subtree: true, childList: true, attributes: true}); }"""
+        }).observe(document.getElementById('overlay-stream'), {subtree: true, childList: true,
+           attributeFilter: ['src', 'x', 'y', 'width', 'height', 'aria-label']}); }"""
     )
-    becomes(page, f"{STATE} === 'ended'")
+    becomes(page, f"{STATE} === 'ended'", 180)
     assert page.get_attribute("#progress-bar", "aria-valuenow") == "100"
     assert page.get_attribute("#job-status", "data-status") == "completed"
     seen = page.evaluate("window.seen")
@@ -158,6 +136,8 @@ def test_a_lost_connection_is_told_and_taken_up_again(house: Server, slow_job: s
     page.route("**/live?*", lambda route: route.fulfill(status=503, body="the feed is full"))
     page.goto(f"{house.url}/devices", wait_until="domcontentloaded")
     becomes(page, f"{STATE} === 'stale'")
+    becomes(page, "/^Stale: nothing heard for [0-9]+ s$/.test(document.getElementById('connection-state').innerText.trim())")
+    assert float(page.evaluate("getComputedStyle(document.getElementById('device-usage')).opacity")) < 1
     page.unroute("**/live?*")
     becomes(page, f"{STATE} === 'live'")
 
@@ -224,8 +204,15 @@ def test_the_pages_say_the_same_with_scripts_off(
     assert page.get_attribute("#overlay-image", "src") == f"/v1/jobs/{ended_job}/frames/12.jpg"
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 320),
+        pytest.param("light", 320, marks=pytest.mark.soak),
+        pytest.param("dark", 1280, marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.usefixtures("forgiving")
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(  # noqa: PLR0917 five fixtures and two widths of two schemes
     house: Server, slow_job: str, ended_job: str, open_page: Callable[..., Any], axe: str, scheme: str, width: int
@@ -237,17 +224,15 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(  # noqa: PLR0917 five f
         page.goto(house.url + path, wait_until="domcontentloaded")
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
-        page.evaluate(axe)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        flaws = [(flaw["id"], [node["html"][:160] for node in flaw["nodes"][:3]]) for flaw in told["violations"]]
-        assert flaws == [], f"{path} at {width} px, {scheme}"
+        assert flaws_of(page, axe) == [], f"{path} at {width} px, {scheme}"
 
 
 def test_pages_are_light(house: Server, ended_job: str) -> None:
     with house.client() as client:
         sent = {name: len(client.get(f"/static/{name}").content) for name in (
-            "css/tokens.css", "css/base.css", "css/components.css", "js/live.js", "js/overlay.js", "vendor/htmx.min.js",
-            "vendor/hx-sse.min.js", "vendor/hx-upsert.min.js", "img/icons.svg")}  # fmt: skip
+            "css/tokens.css", "css/base.css", "css/components.css", "css/job.css", "js/live.js", "js/overlay.js",
+            "js/playback.js", "vendor/htmx.min.js", "vendor/hx-sse.min.js",
+            "vendor/hx-upsert.min.js", "img/icons.svg")}  # fmt: skip
         page = client.get(f"/jobs/{ended_job}").content
     assert sum(sent.values()) < 120_000
     assert len(page) < 60_000

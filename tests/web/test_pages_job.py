@@ -1,5 +1,7 @@
 """The page of a job: every control in every state, the facts from the database, the buttons without scripts."""
 
+import html
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,31 +11,11 @@ import pytest
 
 from app.domain.job import JobStatus
 from app.store import jobs
-from tests.web.conftest import Api, tell_of_trouble
+from tests.promises.controls import PROMISED
+from tests.sse import follow
+from tests.web.conftest import Api, bring, tell_of_trouble
 from tests.web.html import Page
 
-CONTROLS = [
-    "connection-state",
-    "pause-updates",
-    "job-status",
-    "progress-bar",
-    "overlay-stream",
-    "overlay-image",
-    "overlay-boxes",
-    "toggle-boxes",
-    "toggle-labels",
-    "fps-slider",
-    "plugin-inspector",
-    "plugin-health",
-    "device-usage",
-    "device-decision",
-    "job-breakdown",
-    "job-warnings",
-    "cancel-job",
-    "pause-job",
-    "resume-job",
-    "retry-job",
-]
 SHOWN = {
     JobStatus.QUEUED: {"pause-job", "cancel-job"},
     JobStatus.RUNNING: {"pause-job", "cancel-job"},
@@ -43,11 +25,6 @@ SHOWN = {
     JobStatus.COMPLETED_WITH_WARNINGS: set(),
     JobStatus.FAILED: {"retry-job"},
     JobStatus.CANCELLED: {"retry-job"},
-}
-WAY = {
-    JobStatus.FINALIZING: (JobStatus.RUNNING, JobStatus.FINALIZING),
-    JobStatus.COMPLETED: (JobStatus.RUNNING, JobStatus.FINALIZING, JobStatus.COMPLETED),
-    JobStatus.COMPLETED_WITH_WARNINGS: (JobStatus.RUNNING, JobStatus.FINALIZING, JobStatus.COMPLETED_WITH_WARNINGS),
 }
 
 
@@ -73,18 +50,11 @@ def read(api: Api) -> Callable[..., Page]:
     return get
 
 
-def bring(api: Api, job_id: str, status: JobStatus) -> None:
-    """Move a queued job to a status by the moves the domain allows."""
-    for step in WAY.get(status, () if status is JobStatus.QUEUED else (status,)):
-        with api.parts.store.begin() as tx:
-            jobs.move(tx, job_id, step, error="it broke" if step is JobStatus.FAILED else None)
-
-
 @pytest.mark.parametrize("status", list(JobStatus))
 def test_every_control_is_there_in_every_state(api: Api, job_id: str, read: Callable[..., Page], status: JobStatus) -> None:
     bring(api, job_id, status)
     page = read(f"/jobs/{job_id}")
-    assert [control for control in CONTROLS if control not in page.by_id] == []
+    assert [control for control in PROMISED["/jobs/{id}"] if control not in page.by_id] == []
     assert len(page.ids()) == len(set(page.ids()))
     assert page["job-status"]["data-status"] == status
     buttons = {"pause-job", "resume-job", "cancel-job", "retry-job"}
@@ -209,3 +179,14 @@ def test_the_breakdown_can_be_had_alone(api: Api, job_id: str, read: Callable[..
     api.work_off(job_id)
     page = read(f"/jobs/{job_id}/breakdown")
     assert [e["id"] for e in page.elements if e.tag == "section"] == ["job-breakdown"]
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/", "/jobs"])
+def test_what_happens_between_the_page_and_its_connection_is_told(api: Api, job_id: str, path: str) -> None:
+    page = api.client.get(path.format(job_id)).text
+    address = html.unescape(re.findall(r'hx-sse:connect="([^"]*)"', page)[0])
+    with api.parts.store.begin() as tx:
+        jobs.move(tx, job_id, JobStatus.RUNNING)
+    with follow(api.url + address) as stream:
+        head, told = stream.until(lambda event: "Running" in event.data)
+        assert head.id == told.id == 2

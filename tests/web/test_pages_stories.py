@@ -8,7 +8,8 @@ import pytest
 
 from app.domain.insight import FACT_TYPES, INSIGHT_EXAMPLES, LATEST_TYPES
 from app.web.render import ENCODERS, encode
-from app.web.stories import STORIES, tell
+from app.web.stories import STORIES, Story, gallery
+from app.web.stories.live import LIVE_STORIES
 from app.web.templating import TEMPLATES
 from tests.web.conftest import Api
 from tests.web.html import Page
@@ -19,10 +20,35 @@ SHOWN = [(kind, name) for kind, draws in ENCODERS.items() for name in draws]
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
 def test_every_fragment_has_a_story(fragment: str) -> None:
-    told = [tell(story, number) for number, story in enumerate(STORIES, 1) if story.fragment == fragment]
-    assert told, f"fragments/{fragment}.html has no story in app/web/stories.py"
+    told = [story for story in STORIES if story.fragment == fragment]
+    assert told, f"templates/fragments/{fragment}.html has no story: tell one in app/web/stories"
     for story in told:
-        assert not re.search(r"\bNone\b|undefined|Undefined", story.html)
+        assert not re.search(r"\bNone\b|undefined|Undefined|\bnan\b", story.html), story.id
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
+def test_every_story_says_what_it_shows(story: Story) -> None:
+    assert story.shows or story.unseen, f"{story.id} names no words that a person must see in it (its `shows`)"
+
+
+def test_every_fragment_that_the_feed_sends_is_moved_in_a_live_story() -> None:
+    sent = {name for draws in ENCODERS.values() for name in draws}
+    told = {insight.type for story in LIVE_STORIES for _, insight in story.told()}
+    assert sent - told == set(), "these insights reach pages and no live story tells them: record them again"
+    assert {kind for kind in ENCODERS if kind not in {story.page for story in LIVE_STORIES}} <= {"home"}  # lists as jobs does
+
+
+def test_a_story_stands_alone_with_the_ids_of_the_product(api: Api) -> None:
+    page = Page(api.client.get("/stories/job-status--running").text)
+    assert page["job-status"]["data-status"] == "running"
+    assert api.client.get("/stories/job-status--dancing", headers={"accept": "text/html"}).status_code == 404
+    assert api.client.get("/stories/job-status--running/feed").status_code == 404
+
+
+def test_every_story_has_its_place_in_the_gallery(api: Api) -> None:
+    text = api.client.get("/stories").text
+    assert re.findall(r'data-story="([^"]+)"', text) == [told.story.id for told in gallery()]
+    assert len(text) < 1_000_000
 
 
 def test_no_id_stands_twice_in_the_gallery(api: Api) -> None:

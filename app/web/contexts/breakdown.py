@@ -9,6 +9,7 @@ from app.domain.job import JobWarning, StageBreakdown
 from app.web.contexts.overlay import colour_of
 from app.web.contexts.words import HEALTH_SIGNS, Sign, milliseconds, number
 
+_SEEN: Final = 0.2
 ROW_WORDS: Final = {
     "decode": "Waiting for a frame to be decoded",
     "prepare": "Loading plugins and warming up",
@@ -51,6 +52,29 @@ class WarningView:
     count: str
     frames: str
     detail: str
+    frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StackPart:
+    """A part of the bar in which all the time told of lies side by side: its place and width, 0 to 100."""
+
+    stage: str
+    colour: int | None
+    order: int
+    x: float
+    width: float
+
+
+def view_stack(rows: Sequence[BreakdownRow]) -> tuple[StackPart, ...]:
+    """Put the shares of all rows side by side; what is too narrow to be seen is left out."""
+    parts, x, others = [], 0.0, 0
+    for row in rows:
+        others += row.colour is None
+        if row.share >= _SEEN:
+            parts.append(StackPart(row.stage, row.colour, others, round(x, 2), row.share))
+        x += row.share
+    return tuple(parts)
 
 
 def view_breakdown(rows: Sequence[StageBreakdown], stages: Sequence[str]) -> tuple[BreakdownRow, ...]:
@@ -94,6 +118,7 @@ def warning_of(insight: Warned) -> WarningView:
         count=_times(insight.count),
         frames=frames,
         detail="",
+        frame=insight.frame_index,
     )
 
 
@@ -111,6 +136,7 @@ def view_warning(warning: JobWarning) -> WarningView:
         count=_times(warning.count),
         frames=frames,
         detail=warning.detail or "",
+        frame=first,
     )
 
 

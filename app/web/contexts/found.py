@@ -6,7 +6,7 @@ from typing import Final
 from app.domain.output import Classification, Detections, Keypoints, Mask, Measurements, Output, Text
 from app.web.contexts.words import number, percent, plural
 
-SHOWN_ITEMS: Final = 8
+SHOWN_ITEMS: Final = 6  # css/job.css keeps room for so many lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
-"""A job as its pages show it: status, what can be done with it, how far it is, where it came from."""
+"""A job as its pages show it: status, what can be done with it, where it came from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from app.domain.insight import Progress, Status
+from app.domain.insight import Status
 from app.domain.job import Job, JobStatus, Pace, Wanted
 from app.domain.media import SourceKind
-from app.web.contexts.words import STATUS_SIGNS, Sign, ago, moment, number, plural, seconds, size
+from app.web.contexts.progress import ProgressView, progress_of_job
+from app.web.contexts.words import STATUS_SIGNS, Sign, ago, moment, seconds, size
 
 KIND_ICONS: Final = {
     SourceKind.IMAGE: "image",
@@ -43,21 +44,6 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressView:
-    """How far a job is. `fill` is 0 to 100; `percent` None says that the length is unknown."""
-
-    job_id: str
-    percent: int | None
-    fill: int
-    text: str
-    frames: str
-    elapsed: str
-    eta: str
-    tone: str
-    moving: bool
-
-
-@dataclass(frozen=True, slots=True)
 class FactView:
     """A named fact of a job: source, size, times."""
 
@@ -72,10 +58,12 @@ class JobRow:
     id: str
     name: str
     url: str
+    picture: str
     icon: str
     status: StatusView
     progress: ProgressView
     plugins: tuple[str, ...]
+    tags: tuple[str, ...]
     created: str
     created_at: datetime
     source: str
@@ -105,7 +93,7 @@ def view_job(job: Job, now: datetime | None = None, queue_position: int | None =
         ended=job.status.ended,
         status=view_status(job, queue_position),
         actions=view_actions(job.id, job.status, job.wanted, frames_done=job.frames_done),
-        progress=progress_of_job(job, now),
+        progress=progress_of_job(job, now, estimate=True),
         facts=tuple(_facts(job)),
         error=job.error or "",
     )
@@ -117,10 +105,12 @@ def view_row(job: Job, now: datetime | None = None) -> JobRow:
         id=job.id,
         name=job.name or job.source.name,
         url=f"/jobs/{job.id}",
+        picture=f"/v1/jobs/{job.id}/thumbnail.jpg",
         icon=KIND_ICONS[job.source.kind],
         status=view_status(job),
         progress=progress_of_job(job, now),
         plugins=tuple(dict.fromkeys(stage.plugin for stage in job.pipeline.stages)),
+        tags=job.tags,
         created=ago(job.created_at, now),
         created_at=job.created_at,
         source=describe_source(job),
@@ -170,46 +160,13 @@ def view_actions(
         ("resume", "Resume", "play", "accent", status is JobStatus.PAUSED or pausing),
         ("stop", "Finish now", "flag", "", working and bool(frames_done) and wanted is Wanted.RUN),
         ("cancel", "Cancel", "ban", "bad", not status.ended and not cancelling),
+        ("again", "Run again", "repeat", "", True),
         ("retry", "Retry", "rotate-ccw", "accent", status in {JobStatus.FAILED, JobStatus.CANCELLED}),
     )
     return tuple(
         ActionView(f"{verb}-job", verb, label, icon, f"/jobs/{job_id}/{verb}", shown, tone)
         for verb, label, icon, tone, shown in rules
     )
-
-
-def progress_of_job(job: Job, now: datetime | None = None) -> ProgressView:
-    """Give the progress of a stored job."""
-    elapsed = None
-    if job.started_at:
-        until = job.finished_at or now or datetime.now(UTC)
-        elapsed = max(0.0, (until - job.started_at).total_seconds())
-    return ProgressView(
-        job_id=job.id,
-        tone=STATUS_SIGNS[job.status].tone,
-        moving=job.status in {JobStatus.RUNNING, JobStatus.FINALIZING},
-        **_how_far(job.progress, job.frames_done, job.frames_total),
-        elapsed="" if elapsed is None else f"{seconds(elapsed)} {'after the start' if not job.finished_at else 'in all'}",
-        eta="",
-    )
-
-
-def progress_of(insight: Progress) -> ProgressView:
-    """Give the progress an insight tells of."""
-    return ProgressView(
-        job_id=insight.job_id,
-        tone="accent",
-        moving=True,
-        **_how_far(insight.progress, insight.frames_done, insight.frames_total),
-        elapsed=f"{seconds(insight.elapsed_s)} elapsed",
-        eta="" if insight.eta_s is None else f"about {seconds(insight.eta_s)} left",
-    )
-
-
-def _how_far(percent: int | None, done: int, total: int | None) -> dict[str, Any]:
-    frames = f"{number(done)} of {plural(total, 'frame')}" if total is not None else f"{plural(done, 'frame')} so far"
-    text = f"{percent} %, {frames}" if percent is not None else f"{frames}; the length is unknown"
-    return {"percent": percent, "fill": percent or 0, "text": text, "frames": frames}
 
 
 def describe_source(job: Job) -> str:

@@ -17,8 +17,9 @@ _WORKER_SIGNS: Final = {
     "idle": Sign("idle", "circle-check", "ok"),
     "starting": Sign("starting", "clock", "muted"),
 }
-_HERE: Final = Sign("Available", "circle-check", "ok")
-_NOT_HERE: Final = Sign("Not here", "circle-dashed", "muted")
+AVAILABLE: Final = Sign("Available", "circle-check", "ok")
+NOT_HERE: Final = Sign("Not here", "circle-dashed", "muted")
+UNKNOWN: Final = Sign("Not looked at", "circle-dashed", "muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class TargetView:
 
 @dataclass(frozen=True, slots=True)
 class InventoryView:
-    """What hardware and which OpenCV are here."""
+    """What hardware and which runtimes are here."""
 
     cpu: str
-    opencv: tuple[tuple[str, str], ...]
+    runtimes: tuple[tuple[str, str], ...]
     targets: tuple[TargetView, ...]
     problem: str
 
@@ -99,10 +100,12 @@ def view_workers(workers: Sequence[WorkerUsage]) -> tuple[WorkerView, ...]:
 def _gpus(gpus: Sequence[GpuUsage]) -> list[GaugeView]:
     gauges = []
     for gpu in gpus:
-        gauges.append(GaugeView(gpu.name, f"{gpu.utilisation_percent:.0f} %", round(gpu.utilisation_percent)))
-        used = 100 * gpu.memory_used_mb / gpu.memory_total_mb if gpu.memory_total_mb else 0
-        memory = f"{megabytes(gpu.memory_used_mb)} of {megabytes(gpu.memory_total_mb)}"
-        gauges.append(GaugeView(f"{gpu.name}, memory", memory, round(used)))
+        load = gpu.utilisation_percent
+        told = ("not told", None) if load is None else (f"{load:.0f} %", round(load))
+        gauges.append(GaugeView(gpu.name, *told))
+        if gpu.memory_used_mb is not None and gpu.memory_total_mb:
+            memory = f"{megabytes(gpu.memory_used_mb)} of {megabytes(gpu.memory_total_mb)}"
+            gauges.append(GaugeView(f"{gpu.name}, memory", memory, round(100 * gpu.memory_used_mb / gpu.memory_total_mb)))
     return gauges
 
 
@@ -113,16 +116,17 @@ def view_inventory(inventory: Mapping[str, Any]) -> InventoryView:
     facts = []
     if opencv:
         facts = [
-            ("Version", opencv.version),
-            ("Package", ", ".join(opencv.distributions) or "not from a package"),
+            ("OpenCV", opencv.version),
+            ("Package", ", ".join(opencv.distributions) or "none, a build of its own"),
             ("Network engines", ", ".join(opencv.engines) or "classic"),
             ("CUDA", opencv.cuda or "built without it"),
             ("Threads by", opencv.parallel),
             ("CPU features used", opencv.cpu_features.replace("*", "")),
         ]
+    facts += [("ONNX Runtime", _onnx_runtime(here)), ("GPUs that CUDA shows", number(here.cuda_devices))]
     targets = tuple(
         TargetView(
-            TARGET_NAMES[state.target], state.target.value, _HERE if state.available else _NOT_HERE,
+            TARGET_NAMES[state.target], state.target.value, AVAILABLE if state.available else NOT_HERE,
             state.code.value if state.code else "", state.reason,
         )
         for state in here.targets
@@ -130,3 +134,11 @@ def view_inventory(inventory: Mapping[str, Any]) -> InventoryView:
     cores = f"{here.cpu.name}, {number(here.cpu.cores)} cores"
     cpu = cores if here.cpu.usable == here.cpu.cores else f"{cores}, {number(here.cpu.usable)} of them usable here"
     return InventoryView(cpu, tuple(facts), targets, here.problem or "")
+
+
+def _onnx_runtime(here: Inventory) -> str:
+    onnx = here.onnx_runtime
+    if onnx is None or onnx.version is None:
+        return "not installed"
+    usable = [TARGET_NAMES[state.target] for state in onnx.targets if state.available]
+    return f"{onnx.version}, on {', '.join(usable)}"

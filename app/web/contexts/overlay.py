@@ -1,7 +1,7 @@
 """What the stages found on a frame, as marks to be drawn over its picture (SVG, in pixels of the upright frame)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.domain.geometry import Shape, ShapeKind, Size
@@ -24,6 +24,8 @@ class Mark:
     text_y: str
     anchor: str
     kind: str = "outline"
+    sure: int | None = None  # confidence as whole per cent, None for what has none
+    track: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,18 @@ class OverlayView:
     frame: str
     time: str
     delay: str
+    told_ms: int | None = None  # when it was told, in milliseconds since 1970; None for what is not news
+    delay_ms: float = 0.0
 
 
 def overlay_of(insight: Overlay) -> OverlayView:
     """Give the overlay an insight tells of."""
-    return view_overlay(
+    view = view_overlay(
         insight.image_url, Size(insight.width, insight.height), insight.frame_index, insight.t_s, insight.outputs,
         delay=f"told {milliseconds(insight.delay_ms)} after decoding",
     )  # fmt: skip
+    told_ms = None if insight.snapshot else round(insight.at.timestamp() * 1000)
+    return replace(view, told_ms=told_ms, delay_ms=insight.delay_ms)
 
 
 def view_overlay(
@@ -123,7 +129,8 @@ def _detections(output: Detections, size: Size, stage: str) -> list[Mark]:
         geometry, at = _rect(found.box, size)
         track = "" if found.track_id is None else f" #{found.track_id}"
         label = f"{found.label}{track} {percent(found.confidence)}"
-        marks.append(_mark("rect", geometry, label, f"{stage}: {label}", at, size))
+        mark = _mark("rect", geometry, label, f"{stage}: {label}", at, size)
+        marks.append(replace(mark, sure=int(100 * found.confidence), track=found.track_id))
     return marks
 
 
@@ -132,7 +139,7 @@ def _text(output: Text, size: Size, stage: str) -> list[Mark]:
     for block in output.blocks:
         geometry, at = _rect(block.box, size)
         spoken = f"{stage}: reads {block.text}, {percent(block.confidence)}"
-        marks.append(_mark("rect", geometry, block.text, spoken, at, size))
+        marks.append(replace(_mark("rect", geometry, block.text, spoken, at, size), sure=int(100 * block.confidence)))
     return marks
 
 
@@ -142,7 +149,8 @@ def _keypoints(output: Keypoints, size: Size, stage: str) -> list[Mark]:
         at = point.x * size.width, point.y * size.height
         geometry = {"cx": _px(at[0]), "cy": _px(at[1]), "r": _px(max(2.0, size.width / 160))}
         spoken = f"{stage}: {point.name}, {percent(point.confidence)}"
-        marks.append(_mark("circle", geometry, point.name, spoken, at, size, "dot"))
+        mark = _mark("circle", geometry, point.name, spoken, at, size, "dot")
+        marks.append(replace(mark, sure=int(100 * point.confidence)))
     return marks
 
 

@@ -1,17 +1,18 @@
 """The stages of a job as its page shows them: where each ran and why, how well and how fast, and what went wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.domain.device import AttemptOutcome, DeviceAttempt, DeviceDecision, Target
 from app.domain.health import Health
 from app.domain.insight import Device, HealthChange
 from app.domain.job import StageBreakdown
-from app.domain.load import StageMetrics
-from app.domain.pipeline import OnError, Stage
+from app.domain.pipeline import Condition, OnError, Stage
+from app.web.contexts.curve import NO_CURVE
 from app.web.contexts.found import FoundView
 from app.web.contexts.overlay import colour_of
+from app.web.contexts.speed import SpeedView, speed_not_yet, speed_of_row
 from app.web.contexts.words import HEALTH_SIGNS, Sign, milliseconds, number, percent
 
 TARGET_NAMES: Final[dict[Target | None, str]] = {
@@ -70,18 +71,6 @@ class HealthView:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeedView:
-    """How fast a stage is: over the last moments, or over the whole job."""
-
-    stage: str
-    span: str
-    numbers: tuple[tuple[str, str], ...]
-    fill: int
-    over: bool
-    budget: str
-
-
-@dataclass(frozen=True, slots=True)
 class PanelView:
     """The inspector's panel of one stage."""
 
@@ -90,7 +79,7 @@ class PanelView:
     version: str
     colour: int
     settings: tuple[tuple[str, str], ...]
-    speed: SpeedView | None
+    speed: SpeedView
     found: FoundView | None
     summary: tuple[tuple[str, str], ...]
 
@@ -147,66 +136,45 @@ def unknown_health(stage: str, plugin: str) -> HealthView:
     return HealthView(stage, plugin, Sign("Not known yet", "clock", "muted"), "")
 
 
-def speed_of(metrics: StageMetrics) -> SpeedView:
-    """Give a stage's speed over the last moments."""
-    numbers = (
-        ("Speed", f"{number(round(metrics.fps, 1))} fps"),
-        ("p50", milliseconds(metrics.p50_ms)),
-        ("p95", milliseconds(metrics.p95_ms)),
-        ("Over budget", number(metrics.over_budget)),
-        ("Failed", number(metrics.soft_failures)),
-    )
-    return _speed(metrics.stage, "Over the last moments", numbers, metrics.p95_ms, metrics.budget_ms)
-
-
-def speed_of_row(row: StageBreakdown) -> SpeedView | None:
-    """Give a stage's speed over the whole job, None before its first frame."""
-    if not row.timing.count:
-        return None
-    timing = row.timing
-    numbers = (
-        ("Frames", number(row.frames)),
-        ("p50", milliseconds(timing.percentile_ms(50))),
-        ("p95", milliseconds(timing.percentile_ms(95))),
-        ("Over budget", number(row.over_budget)),
-        ("Failed", number(row.soft_failures)),
-    )
-    return _speed(row.stage, "Over all frames done", numbers, timing.percentile_ms(95), row.budget_ms)
-
-
-def _speed(stage: str, span: str, numbers: tuple[tuple[str, str], ...], p95_ms: float, budget_ms: float | None) -> SpeedView:
-    if not budget_ms:
-        return SpeedView(stage, span, numbers, 0, False, "")
-    used = p95_ms / budget_ms
-    text = f"p95 uses {percent(used)} of the budget of {milliseconds(budget_ms)} per frame"
-    return SpeedView(stage, span, numbers, min(100, round(100 * used)), used > 1, text)
-
-
 def view_panel(
-    stage: Stage, stages: Sequence[str], row: StageBreakdown | None, found: FoundView | None, budget_ms: float | None
+    stage: Stage,
+    stages: Sequence[str],
+    row: StageBreakdown | None,
+    found: FoundView | None,
+    budget_ms: float | None,
+    *,
+    live: bool = False,
 ) -> PanelView:
-    """Give the inspector's panel of a stage from what is stored."""
+    """Give the inspector's panel of a stage from what is stored; where it is live, the curve to come has its place."""
     settings = [(name.replace("_", " "), plain(value)) for name, value in stage.options.items()]
     if stage.needs:
         settings.append(("needs", ", ".join(stage.needs)))
     if stage.every > 1:
         settings.append(("runs on", f"every {stage.every}th frame"))
+    if stage.when:
+        settings.append(("runs where", _condition(stage.when)))
     if stage.device:
         settings.append(("device asked for", stage.device))
     if budget_ms:
         settings.append(("latency budget", milliseconds(budget_ms)))
     settings.append(("when a frame fails", ON_ERROR_WORDS[stage.policy.on_error]))
     summary = row.summary if row and row.summary else {}
+    speed = speed_of_row(row) if row and row.timing.count else speed_not_yet(stage.id, budget_ms)
     return PanelView(
         stage=stage.id,
         plugin=stage.plugin,
         version=(row.version or "") if row else "",
         colour=colour_of(stage.id, stages) or 1,
         settings=tuple(settings),
-        speed=speed_of_row(row) if row else None,
+        speed=replace(speed, curve=NO_CURVE if live else None),
         found=found,
         summary=view_summary(summary),
     )
+
+
+def _condition(when: Condition) -> str:
+    found = f"{when.stage} found {when.label or 'something'}"
+    return f"{found}, at least {percent(when.min_confidence)} sure" if when.min_confidence else found
 
 
 def view_summary(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

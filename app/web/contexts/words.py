@@ -63,6 +63,11 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 1 else f"{value * 1000:.0f} µs"
 
 
+def promise(ms: float) -> str:
+    """Write a budget, as its plugin's author wrote it: no digit more."""
+    return f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"
+
+
 def seconds(value: float | None) -> str:
     """Write a duration given in seconds, the two largest units."""
     if value is None:

@@ -10,15 +10,18 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.actions.delete import delete
 from app.domain.errors import UnknownFilter
-from app.store import breakdowns, jobs
+from app.store import breakdowns, jobs, spans
 from app.web.api_jobs import VERBS, Verb
-from app.web.contexts.breakdown import view_breakdown
+from app.web.api_submit import run_again
+from app.web.contexts.breakdown import view_breakdown, view_stack
+from app.web.contexts.segment_map import view_segments
+from app.web.moments import failed_frames, moments_of
 from app.web.pages.job_view import read_job
 from app.web.parts import Parts, parts_of
 from app.web.render import fragment
 from app.web.templating import page
 
-__all__ = ["VERBS", "delete_job", "move_job", "show_breakdown", "show_job"]
+__all__ = ["VERBS", "delete_job", "move_job", "repeat_job", "show_breakdown", "show_job", "show_segments"]
 _MOST_DIGITS: Final = 12
 
 
@@ -42,7 +45,21 @@ def _breakdown(parts: Parts, job_id: str) -> str:
     with parts.store.read() as tx:
         job = jobs.get(tx, job_id)
         rows = breakdowns.of_job(tx, job_id)
-    return fragment("job_breakdown", rows=view_breakdown(rows, job.pipeline.ids), url=f"/jobs/{job_id}/breakdown")
+    told = view_breakdown(rows, job.pipeline.ids)
+    return fragment("job_breakdown", rows=told, stack=view_stack(told), url=f"/jobs/{job_id}/breakdown")
+
+
+async def show_segments(request: Request) -> Response:
+    """GET /jobs/{id}/segments: the map of its segments alone, as it stands now."""
+    return HTMLResponse(await run_sync(_segments, parts_of(request), request.path_params["job_id"]))
+
+
+def _segments(parts: Parts, job_id: str) -> str:
+    with parts.store.read() as tx:
+        job = jobs.get(tx, job_id)
+        stretch = spans.of_job(tx, job_id)
+    failed = failed_frames(moments_of(parts, job, stretch))
+    return fragment("job_segments", segments=view_segments(job.status, stretch, failed), url=f"/jobs/{job_id}/segments")
 
 
 def move_job(verb: Verb) -> Callable[[Request], Awaitable[Response]]:
@@ -54,6 +71,12 @@ def move_job(verb: Verb) -> Callable[[Request], Awaitable[Response]]:
         return RedirectResponse(f"/jobs/{job_id}", 303)
 
     return endpoint
+
+
+async def repeat_job(request: Request) -> Response:
+    """POST /jobs/{id}/again: the browser goes on to the new job."""
+    job = await run_again(request, request.path_params["job_id"])
+    return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
 async def delete_job(request: Request) -> Response:

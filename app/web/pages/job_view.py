@@ -1,11 +1,7 @@
 """Reads everything a job's page shows, in one look at the database and one at the outputs of the frame it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
-from sqlalchemy import Connection
 
 from app.domain.device import DeviceDecision
 from app.domain.errors import BrokenPlugin, UnknownPlugin
@@ -13,101 +9,94 @@ from app.domain.geometry import Size
 from app.domain.health import Health
 from app.domain.job import Job, StageBreakdown
 from app.domain.media import SourceKind
-from app.domain.output import Output
 from app.domain.pipeline import Stage
-from app.store import breakdowns, jobs, segments, warnings
+from app.store import breakdowns, facts, jobs, spans, warnings
+from app.store.plugins import PluginRecord
 from app.web.assets import static_url
-from app.web.contexts.breakdown import view_breakdown, view_warning
+from app.web.contexts.breakdown import view_breakdown, view_stack, view_warning
+from app.web.contexts.fact_log import SHOWN_FACTS, view_facts
 from app.web.contexts.found import found_of
 from app.web.contexts.job import view_job
+from app.web.contexts.latency import latency_of_row
 from app.web.contexts.machine import view_usage
+from app.web.contexts.numbers import numbers_of_job
 from app.web.contexts.overlay import OverlayView, view_overlay
+from app.web.contexts.playback import view_playback
+from app.web.contexts.plugin import PluginView, view_plugin
+from app.web.contexts.segment_map import view_segments
 from app.web.contexts.stage import DecisionView, HealthView, PanelView, unknown_health, view_decision, view_health, view_panel
 from app.web.contexts.words import slug
+from app.web.feed_query import live_address
+from app.web.moments import failed_frames, moments_of
 from app.web.parts import Parts
+from app.web.schemas import DeviceUse
+from app.web.stored_rows import FrameRow, row_of
 
 _POSTER: Final = Size(640, 360)
 
 
-class FrameRow(msgspec.Struct):
-    """The part of a frame's stored row that a page draws."""
-
-    frame_index: int
-    t_s: float | None = None
-    outputs: dict[str, Output] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class FrameSteps:
-    """Where one can go from the frame shown."""
-
-    shown: int
-    last: int
-    before: int | None
-    after: int | None
-
-
 def read_job(parts: Parts, job_id: str, frame: int | None) -> dict[str, Any]:
-    """Read the page of a job; raise UnknownJob. `frame` None shows the newest frame that is done."""
+    """Read the page of a job; raise UnknownJob. `frame` None shows the newest frame that is done, and new ones live."""
     with parts.store.read() as tx:
+        head = facts.head(tx)
         job = jobs.get(tx, job_id)
         rows = breakdowns.of_job(tx, job_id)
         noted = warnings.of_job(tx, job_id)
         decided = breakdowns.decisions(tx, job_id)
         position = jobs.queue_position(tx, job_id)
+        stretch = spans.of_job(tx, job_id)
+        log = facts.newest(tx, job_id, SHOWN_FACTS)
         last = max(0, min(job.frames_done, job.frames_total or job.frames_done) - 1)
         shown = last if frame is None else min(frame, max(last, (job.frames_total or 1) - 1))
-        files = _files(tx, job_id, shown)
-    row = _read_row(parts, job_id, files, shown)
+    row = row_of(parts, job, shown)
+    moments = moments_of(parts, job, stretch)
+    trend = parts.hub.trends.of(job_id)
+    live = frame is None and not job.status.ended
     by_stage = {row.stage: row for row in rows}
     stages = job.pipeline.ids
     return {
-        "feed": None if job.status.ended else f"/live?page=job&job={job_id}",
+        "feed": None if job.status.ended else live_address("job", head, job_id, without="" if live else "overlay"),
         "job": view_job(job, queue_position=position),
-        "overlay": _overlay(job, row, stages),
-        "frames": _steps(job, shown),
-        "panels": [_panel(parts, stage, stages, by_stage.get(stage.id), row) for stage in job.pipeline.stages],
+        "overlay": overlay_of_frame(parts, job, row, stages),
+        "segments": view_segments(job.status, stretch, failed_frames(moments)),
+        "playback": view_playback(job, shown, moments, noted, live=live),
+        "numbers": numbers_of_job(job, stretch, trend),
+        "panels": [_panel(parts, job, stage, by_stage.get(stage.id), row) for stage in job.pipeline.stages],
+        "abouts": {
+            plugin: about for plugin in dict.fromkeys(s.plugin for s in job.pipeline.stages) if (about := _about(parts, plugin))
+        },
         "healths": [_health(stage, by_stage.get(stage.id)) for stage in job.pipeline.stages],
+        "latencies": {stage: latency_of_row(by_stage.get(stage)) for stage in stages},
         "decisions": _decisions(job, decided),
+        "device_used": DeviceUse.of(decided).device_used,
         "usage": view_usage(parts.workers()),
         "warnings": [view_warning(warning) for warning in noted],
-        "breakdown": view_breakdown(rows, stages),
+        "breakdown": (times := view_breakdown(rows, stages)),
+        "stack": view_stack(times),
+        "log": view_facts(log),
     }
 
 
-def _files(tx: Connection, job_id: str, frame: int) -> list[tuple[str, int, int]]:
-    found = segments.committed(tx, job_id, frame, frame + 1)
-    return [(segment.outputs_file, segment.start, segment.end) for segment in found if segment.outputs_file]
-
-
-def _read_row(parts: Parts, job_id: str, files: Sequence[tuple[str, int, int]], frame: int) -> FrameRow:
-    """Read what was found on a frame; empty where it was not done, or its file is gone."""
-    try:
-        line = next(iter(parts.storage.read_rows(job_id, files, frame, frame + 1)), None)
-    except FileNotFoundError:  # deleted between the look at the database and this one
-        line = None
-    return msgspec.json.decode(line, type=FrameRow) if line else FrameRow(frame)
-
-
-def _overlay(job: Job, row: FrameRow, stages: Sequence[str]) -> OverlayView:
-    media = job.media
-    if media is None or job.source.kind is SourceKind.STREAM:
-        return view_overlay(static_url("img/poster.svg"), _POSTER, row.frame_index, None, {}, stages=stages)
-    address = f"/v1/jobs/{job.id}/frames/{row.frame_index}.jpg"
+def overlay_of_frame(parts: Parts, job: Job, row: FrameRow, stages: Sequence[str]) -> OverlayView:
+    """Give a frame's picture with what was found on it; of an address, whose pictures are not kept, over a blank one."""
+    media, poster = job.media, static_url("img/poster.svg")
+    if media is None:
+        return view_overlay(poster, _POSTER, row.frame_index, None, {}, stages=stages)
+    gone = job.source.kind is SourceKind.STREAM and parts.previews.get(job.id, row.frame_index) is None
+    address = poster if gone else f"/v1/jobs/{job.id}/frames/{row.frame_index}.jpg"
     return view_overlay(address, Size(media.width, media.height), row.frame_index, row.t_s, row.outputs, stages=stages)
 
 
-def _steps(job: Job, shown: int) -> FrameSteps | None:
-    if not job.status.ended or job.frames_done < 2:
-        return None
-    last = (job.frames_total or job.frames_done) - 1
-    return FrameSteps(shown, last, shown - 1 if shown > 0 else None, shown + 1 if shown < last else None)
-
-
-def _panel(parts: Parts, stage: Stage, stages: Sequence[str], row: StageBreakdown | None, frame: FrameRow) -> PanelView:
+def _panel(parts: Parts, job: Job, stage: Stage, row: StageBreakdown | None, frame: FrameRow) -> PanelView:
     output = frame.outputs.get(stage.id)
     found = found_of(stage.id, frame.frame_index, output) if output is not None else None
-    return view_panel(stage, stages, row, found, row.budget_ms if row and row.budget_ms else _budget(parts, stage.plugin))
+    budget_ms = row.budget_ms if row and row.budget_ms else _budget(parts, stage.plugin)
+    return view_panel(stage, job.pipeline.ids, row, found, budget_ms, live=not job.status.ended)
+
+
+def _about(parts: Parts, plugin: str) -> PluginView | None:
+    found = parts.catalogue.found.get(plugin)
+    return view_plugin(found, PluginRecord(), parts.catalogue.models) if found and not found.broken else None
 
 
 def _budget(parts: Parts, plugin: str) -> float | None:

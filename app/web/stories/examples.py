@@ -7,22 +7,34 @@ from typing import Any, Final, cast
 import msgspec
 
 from app.domain.device import EXAMPLE_DECISION, AttemptOutcome, DeviceAttempt, DeviceDecision, Target
+from app.domain.finding import Finding, Severity
+from app.domain.geometry import Box
 from app.domain.health import Health
 from app.domain.insight import INSIGHT_EXAMPLES, Metrics, Overlay, Progress, Usage
 from app.domain.job import Job, JobStatus, JobWarning, Pace, StageBreakdown, Wanted
 from app.domain.media import DecodePlan, MediaInfo, SourceKind, SourcePlan, SourceRef
-from app.domain.pipeline import Pipeline, Stage
+from app.domain.output import Detection, Detections
+from app.domain.pipeline import Pipeline, SavedPipeline, Stage
 from app.domain.plugin import Capability, FoundPlugin, OptionSpec, OptionType, PluginMetadata
 from app.domain.timing import Histogram
+from app.store.plugin_history import PluginHistory, PluginUse, VersionRecord
 from app.store.plugins import PluginRecord
 
 AT: Final = INSIGHT_EXAMPLES["status"].at
+NOW: Final = AT + timedelta(minutes=3)  # when the stories are told: they say the same at any time
 PROGRESS: Final = cast("Progress", INSIGHT_EXAMPLES["progress"])
 METRICS: Final = cast("Metrics", INSIGHT_EXAMPLES["metrics"])
 OVERLAY: Final = cast("Overlay", INSIGHT_EXAMPLES["overlay"])
 USAGE: Final = cast("Usage", INSIGHT_EXAMPLES["usage"])
 STAGES: Final = ("people_hog", "motion_mog2")
 PIPELINE: Final = Pipeline((Stage("people_hog", "people_hog", {"min_confidence": 0.6}), Stage("motion_mog2", "motion_mog2")))
+SLOW: Final = "34 of the last 334 frames took longer than the budget of 250 ms."
+LONG_NAME: Final = "north-gate-camera-07-2026-01-02T03-04-05-recorded-again-after-the-thunderstorm-of-the-night-before-final-v2"
+LONG_REASON: Final = (
+    "The outputs of segment 12 could not be written to the disk: [Errno 28] no space left on the device. Free some of it, then "
+    "retry the job; the 768 frames that were committed before are kept, and the next claim goes on behind them."
+)
+SAVED_PIPELINES: Final = (SavedPipeline("motion", PIPELINE, AT, AT), SavedPipeline("street", PIPELINE, AT, AT))
 ON_CPU: Final = DeviceDecision(
     requested="auto", used=Target.CPU, fallback=False, code=None, reason="The network ran on the CPU, the best target here.",
     attempts=(DeviceAttempt(Target.CPU, AttemptOutcome.USED, None, "Warmed up without trouble."),), warmup_ms=8.2,
@@ -60,7 +72,7 @@ def example_breakdown() -> list[StageBreakdown]:
     return [
         StageBreakdown(
             "people_hog", "people_hog", "1.0.0", ON_CPU, 334, 10, histogram(*([68.2] * 300 + [312.4] * 34)), 250.0, 34,
-            Health.DEGRADED, "p95 is 312.4 ms, over the budget of 250 ms.", summary={"people": 1204, "most at once": 9},
+            Health.DEGRADED, SLOW, summary={"people": 1204, "most at once": 9},
         ),
         StageBreakdown(
             "motion_mog2", "motion_mog2", "1.0.0", None, 334, 0, histogram(*[5.4] * 334), 40.0, 0, summary={"boxes": 2210}
@@ -70,6 +82,23 @@ def example_breakdown() -> list[StageBreakdown]:
     ]  # fmt: skip
 
 
+HISTORY: Final = PluginHistory(
+    (
+        VersionRecord("1.1.0", 1, 795, 0, 12, 0, histogram(*[61.0] * 795)),
+        VersionRecord("1.0.0", 2, 1590, 10, 160, 1, histogram(*[68.2] * 1600)),
+    ),
+    (
+        PluginUse(
+            "019b7d2f4a6e3c51", "Crossing, camera 2", "people_hog", "1.1.0", 795, 0, 12, histogram(*[61.0] * 795), False,
+            Health.OK, AT,
+        ),
+        PluginUse(
+            "019b7d2f4a6e3c50", "Square", "people_hog", "1.0.0", 795, 10, 80, histogram(*[68.2] * 800), True, None, AT
+        ),
+    ),
+)  # fmt: skip
+
+
 def example_warnings() -> list[JobWarning]:
     """Give a warning with a traceback and one of the whole job."""
     trace = 'Traceback (most recent call last):\n  File "plugin.py", line 41, in process_frame\nValueError: no contour'
@@ -77,6 +106,21 @@ def example_warnings() -> list[JobWarning]:
         JobWarning("exception", "people_hog", "ValueError: no contour", 10, 120, 330, AT, AT, trace),
         JobWarning("frames_lost", None, "4 frames could not be decoded.", 1, 264, 267, AT, AT),
     ]
+
+
+def many_warnings(count: int) -> list[JobWarning]:
+    """Give a warning of each of many stages."""
+    return [
+        JobWarning("exception", f"stage_{n}", f"ValueError: frame {n * 7} has no contour", n, n, n * 9, AT, AT)
+        for n in range(1, count + 1)
+    ]
+
+
+def detections(count: int, label: str = "person") -> Detections:
+    """Give things found all over a frame, the same each time."""
+    across = max(1, round((count * 16 / 9) ** 0.5))
+    boxes = (Box(n % across / across, n // across / across * 16 / 9, 0.7 / across, 1.0 / across) for n in range(count))
+    return Detections(tuple(Detection(label, round(0.97 - n % 50 / 100, 2), box) for n, box in enumerate(boxes)))
 
 
 def example_plugins() -> list[tuple[FoundPlugin, PluginRecord | None]]:
@@ -89,14 +133,16 @@ def example_plugins() -> list[tuple[FoundPlugin, PluginRecord | None]]:
     people = _metadata("people_hog", "People (HOG)", "Finds people who stand or walk, seen whole.", options=options)
     motion = _metadata("motion_mog2", "Motion (MOG2)", "Boxes what moves before a still background.", stateful=True)
     record = PluginRecord(
-        3, 2385, 10, histogram(*[68.2] * 2000), Health.DEGRADED, "p95 is 312.4 ms, over the budget of 250 ms.",
+        3, 2385, 10, histogram(*[68.2] * 2000), Health.DEGRADED, SLOW,
         "019b7d2f4a6e3c51", AT,
     )  # fmt: skip
-    reason = "plugin.toml: latency_budget_ms is -5, expected a number above 0."
+    cure = "Measure it: sightline plugins bench ID prints what a frame takes."
+    error = Finding("budget", Severity.ERROR, "plugin.toml:10", "latency_budget_ms is -5, but should be greater than 0", cure)
+    readme = Finding("readme-is-there", Severity.WARNING, "README.md", "it has no README.md", "Say what it finds.")
     return [
         (FoundPlugin("people_hog", "plugins", Path("plugins/people_hog"), people), record),
-        (FoundPlugin("motion_mog2", "plugins", Path("plugins/motion_mog2"), motion), None),
-        (FoundPlugin("blink_counter", "plugins", Path("plugins/blink_counter"), None, reason, (reason,)), None),
+        (FoundPlugin("motion_mog2", "plugins", Path("plugins/motion_mog2"), motion, None, (readme,)), None),
+        (FoundPlugin("blink_counter", "plugins", Path("plugins/blink_counter"), None, error.message, (error,)), None),
     ]
 
 
@@ -117,5 +163,8 @@ INVENTORY: Final[dict[str, Any]] = {
         {"target": "cuda", "available": False, "code": "not_built", "reason": "OpenCV here was built without CUDA."},
         {"target": "cpu", "available": True, "code": None, "reason": "Ready."},
     ],
-    "gpus": [], "problem": None,
+    "gpus": [], "cuda_devices": 0, "problem": None,
+    "onnx_runtime": {
+        "version": "1.32.0", "targets": [{"target": "cpu", "available": True, "code": None, "reason": "Ready."}],
+    },
 }  # fmt: skip
