@@ -1,24 +1,41 @@
 """The command line: every command of `sightline`, and how its errors end."""
 
 import sys
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import click
 
 import app
-from app.cli.doctor import doctor
-from app.cli.jobs import jobs
-from app.cli.models import models
-from app.cli.plugins import plugins
-from app.cli.run import run
-from app.cli.serve import migrate, serve
 from app.domain.errors import SightlineError
 
 WRONG_USAGE = 2
+COMMANDS: Final = {
+    "serve": "serve",
+    "run": "run",
+    "jobs": "jobs",
+    "pipelines": "pipelines",
+    "plugins": "plugins",
+    "models": "models",
+    "watch": "watch",
+    "doctor": "doctor",
+    "check": "check",
+    "migrate": "serve",
+}  # each with the module of app.cli it stands in, which is imported once the command is asked for
 
 
 class _Commands(click.Group):
-    """A group whose commands end a wrong input with its sentence and exit code 2."""
+    """A group that loads a command when it is needed, and ends a wrong input with its sentence and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        home = COMMANDS.get(cmd_name)
+        if home is None:
+            return None
+        command: click.Command = getattr(import_module(f"app.cli.{home}"), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,7 +49,3 @@ class _Commands(click.Group):
 @click.version_option(app.__version__, prog_name="sightline")
 def main() -> None:
     """Sightline watches vision plugins work: overlays, progress, speed, health, and the device that really ran."""
-
-
-for command in (serve, run, jobs, plugins, models, doctor, migrate):
-    main.add_command(command)

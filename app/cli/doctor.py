@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from enum import StrEnum
-from importlib.metadata import packages_distributions
 
 import av
 import click
@@ -16,13 +15,19 @@ from rich.console import Console
 from rich.text import Text
 
 from app.devices.inventory import Inventory, take_inventory
+from app.domain.device import FallbackCode, Target
+from app.domain.errors import NotReady
+from app.engine.held import WorkerLimits
 from app.engine.pool import Pool
+from app.engine.vitals import standstill
 from app.main import migrate_database
 from app.registry.discover import Catalogue
 from app.settings import Settings, bundled
-from app.store.engine import Store, newest_version, schema_version
+from app.store.engine import Store, newest_version, schema_version, utc_now
+from app.store.standing import movement
 
 _CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "png")
+_KINDS = {"sqlite": "SQLite", "postgresql": "Postgres"}
 _LITTLE_BYTES = 2_000_000_000
 _WORKER_S = 30.0
 
@@ -51,6 +56,7 @@ def doctor(as_json: bool) -> None:
     settings = Settings()
     findings = [
         *look_at_opencv(asyncio.run(take_inventory())), *look_at_codecs(), *look_at_database(settings), *look_at_disk(settings),
+        *look_at_work(settings),
         *look_at_plugins(settings), asyncio.run(look_at_worker(settings)),
     ]  # fmt: skip
     if as_json:
@@ -63,19 +69,40 @@ def doctor(as_json: bool) -> None:
 
 def look_at_opencv(here: Inventory) -> Iterator[Finding]:
     """The OpenCV that is installed, and each target it could run networks on."""
-    brought = sorted(set(packages_distributions().get("cv2", [])))
+    brought = here.opencv.distributions if here.opencv else ()
     if len(brought) > 1:
         cure = "Uninstall all of them, then install the one that you want: they overwrite each other's files."
         yield Finding("opencv", Verdict.PROBLEM, f"cv2 comes from several packages: {', '.join(brought)}.", cure)
     if here.opencv is None:
         yield Finding("opencv", Verdict.PROBLEM, here.problem or "OpenCV is missing.", "Set the environment up again.")
         return
-    yield Finding("opencv", Verdict.OK, f"OpenCV {here.opencv.version} from {', '.join(here.opencv.distributions)}.")
+    yield Finding("opencv", Verdict.OK, f"OpenCV {here.opencv.version} {_origin(brought)}.")
+    if here.opencv.cuda is not None:
+        yield Finding("opencv cuda", Verdict.OK, f"OpenCV's build says of CUDA: {here.opencv.cuda}.")
     yield Finding("cpu", Verdict.OK, f"{here.cpu.name}, {here.cpu.usable} of {here.cpu.cores} cores usable.")
     for target in here.targets:
         verdict = Verdict.OK if target.available else Verdict.WARNING
         cure = "" if target.available else "Networks run on the CPU instead; each job says so."
         yield Finding(f"target {target.target.value}", verdict, target.reason or "Networks can run there.", cure)
+    yield from look_at_onnx_runtime(here)
+    shown = ", ".join(gpu.name for gpu in here.gpus) or "none that NVIDIA's driver shows"
+    yield Finding("gpu", Verdict.OK, f"{shown}; CUDA counts {here.cuda_devices}.")
+
+
+def look_at_onnx_runtime(here: Inventory) -> Iterator[Finding]:
+    """The second runtime, where it is installed; and why it has no CUDA, where it has none."""
+    onnx = here.onnx_runtime
+    if onnx is None or onnx.version is None:
+        reason = onnx.targets[0].reason if onnx else "ONNX Runtime was not looked for."
+        yield Finding("onnxruntime", Verdict.OK, f"It is optional: {reason}")
+        return
+    usable = ", ".join(state.target.value for state in onnx.targets if state.available)
+    yield Finding("onnxruntime", Verdict.OK, f"ONNX Runtime {onnx.version} can run networks on {usable}.")
+    for state in onnx.targets:
+        if state.target is Target.CUDA and not state.available:
+            meant = state.code is not FallbackCode.NOT_BUILT
+            cure = "docs/CUDA.md says what CUDA needs; networks run on the CPU instead, and each job says so." if meant else ""
+            yield Finding("onnxruntime cuda", Verdict.WARNING if meant else Verdict.OK, state.reason, cure)
 
 
 def look_at_codecs() -> Iterator[Finding]:
@@ -94,17 +121,35 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         store = Store(settings.database)
         try:
             version, newest = schema_version(store), newest_version(bundled("migrations"))
+            kind = _KINDS[store.url.get_backend_name()]
         finally:
             store.close()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except (NotReady, sa.exc.SQLAlchemyError, OSError) as error:
         cure = "Check SIGHTLINE_DATABASE_URL and SIGHTLINE_HOME, and that the folder can be written."
-        yield Finding("database", Verdict.PROBLEM, f"The database cannot be used: {error}", cure)
+        reason = error.facts["reason"] if isinstance(error, NotReady) else error
+        yield Finding("database", Verdict.PROBLEM, f"The database cannot be used: {reason}.", cure)
         return
-    kind = sa.make_url(settings.database).get_backend_name()
     if version == newest:
         yield Finding("database", Verdict.OK, f"{kind} answers, at schema {version}.")
     else:
         yield Finding("database", Verdict.PROBLEM, f"{kind} is at schema {version}, not {newest}.", "Run sightline migrate.")
+
+
+def look_at_work(settings: Settings) -> Iterator[Finding]:
+    """Whether the server's jobs move, by what it committed and the leases it renewed."""
+    store = Store(settings.database)
+    try:
+        with store.read() as tx:
+            found = movement(tx)
+    except (NotReady, sa.exc.SQLAlchemyError):
+        return  # the database's own line says so
+    finally:
+        store.close()
+    still = standstill(found, utc_now())
+    if still:
+        yield Finding("work", Verdict.PROBLEM, still, "Start sightline serve; if it runs, its /readyz says what is wrong.")
+    else:
+        yield Finding("work", Verdict.OK, f"{found.jobs} jobs move." if found.jobs else "No job waits to be done.")
 
 
 def look_at_disk(settings: Settings) -> Iterator[Finding]:
@@ -131,7 +176,8 @@ async def look_at_worker(settings: Settings) -> Finding:
     """Whether a worker process comes up."""
     said: list[str] = []
     ready = asyncio.Event()
-    pool = Pool(1, memory_mb=settings.worker_memory_mb, printed=lambda _job, text: said.append(text), changed=ready.set)
+    limits = WorkerLimits(settings.worker_memory_mb)
+    pool = Pool(1, limits=limits, printed=lambda _job, text: said.append(text), changed=ready.set)
     started = time.perf_counter()
     await pool.start()
     try:
@@ -144,6 +190,10 @@ async def look_at_worker(settings: Settings) -> Finding:
     finally:
         await pool.close()
     return Finding("worker", Verdict.OK, f"A worker is ready {(time.perf_counter() - started) * 1000:.0f} ms after its start.")
+
+
+def _origin(brought: tuple[str, ...]) -> str:
+    return f"from {', '.join(brought)}" if brought else "from no package: a build of its own"
 
 
 def _show(console: Console, findings: list[Finding]) -> None:

@@ -10,18 +10,21 @@ from app.actions.cancel import cancel as cancel_job
 from app.actions.delete import delete as delete_job
 from app.actions.retry import retry as retry_job
 from app.cli.tables import jobs_table, show_job
+from app.domain.history import JobFilter
 from app.domain.job import JobStatus
 from app.main import migrate_database
 from app.media.storage import Storage
 from app.settings import Settings
 from app.store import jobs as rows
+from app.store import listing
 from app.store.engine import Store
 from app.web.schemas import job_document
 from app.web.schemas_lists import JobListDocument
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
+def open_store(settings: Settings) -> Iterator[Store]:
+    """Open the database, migrated, for as long as a command needs it."""
     migrate_database(settings)
     store = Store(settings.database)
     try:
@@ -52,9 +55,9 @@ def list_jobs(
     status: str | None = None, plugin: str | None = None, limit: int = 20, cursor: str | None = None, as_json: bool = False
 ) -> None:
     """List jobs, newest first."""
-    with _store(Settings()) as store, store.read() as tx:
-        statuses = (JobStatus(status),) if status else ()
-        page, following = rows.page(tx, statuses=statuses, plugin=plugin, limit=limit, cursor=cursor)
+    with open_store(Settings()) as store, store.read() as tx:
+        wanted = JobFilter(statuses=(JobStatus(status),) if status else (), plugin=plugin)
+        page, following = listing.page(tx, wanted, limit=limit, cursor=cursor)
         documents = [job_document(tx, job) for job in page]
     if as_json:
         click.echo(JobListDocument(items=documents, next_cursor=following).model_dump_json())
@@ -69,7 +72,7 @@ def list_jobs(
 @click.option("--json", "as_json", is_flag=True)
 def show(job_id: str, as_json: bool) -> None:
     """Show one job."""
-    with _store(Settings()) as store, store.read() as tx:
+    with open_store(Settings()) as store, store.read() as tx:
         document = job_document(tx, rows.get(tx, job_id))
     if as_json:
         click.echo(document.model_dump_json())
@@ -81,7 +84,7 @@ def show(job_id: str, as_json: bool) -> None:
 @click.argument("job_id", metavar="ID")
 def cancel(job_id: str) -> None:
     """Cancel a job; what is committed stays."""
-    with _store(Settings()) as store:
+    with open_store(Settings()) as store:
         job = cancel_job(job_id, store=store, wake=_no_wake)
     click.echo(f"{job.name} ({job.id}): {'cancelled' if job.status.ended else 'being cancelled'}.")
 
@@ -90,7 +93,7 @@ def cancel(job_id: str) -> None:
 @click.argument("job_id", metavar="ID")
 def retry(job_id: str) -> None:
     """Take a failed or cancelled job up again; a running server does it."""
-    with _store(Settings()) as store:
+    with open_store(Settings()) as store:
         job = retry_job(job_id, store=store, wake=_no_wake)
     click.echo(f"{job.name} ({job.id}) is queued; a running server takes it up.")
 
@@ -100,6 +103,6 @@ def retry(job_id: str) -> None:
 def delete(job_id: str) -> None:
     """Delete an ended job with its outputs, and its upload when no other job uses it."""
     settings = Settings()
-    with _store(settings) as store:
+    with open_store(settings) as store:
         delete_job(job_id, store=store, storage=Storage(settings.home), wake=_no_wake)
     click.echo(f"{job_id} is deleted.")

@@ -3,10 +3,13 @@
 import click
 from rich.console import Console
 
+from app.cli.new import new
 from app.cli.tables import plugins_table
+from app.cli.trial import bench, test
+from app.cli.validate import schema, validate
 from app.domain.errors import UnknownPlugin
 from app.registry.discover import Catalogue
-from app.settings import Settings
+from app.settings import Settings, bundled
 from app.web.schemas_lists import PluginListDocument
 from app.web.schemas_plugins import PluginDocument
 
@@ -14,7 +17,7 @@ from app.web.schemas_plugins import PluginDocument
 @click.group(invoke_without_command=True)
 @click.pass_context
 def plugins(context: click.Context) -> None:
-    """List plugins, and show what one declares."""
+    """List plugins, show what one declares, and hold one to the rules."""
     if context.invoked_subcommand is None:
         context.invoke(list_plugins)
 
@@ -51,6 +54,8 @@ def show(plugin_id: str, as_json: bool) -> None:
         return
     click.echo(f"{metadata.name} ({metadata.id} {metadata.version}), by {metadata.author}, {metadata.license}")
     click.echo(metadata.description)
+    for finding in plugin.findings:
+        click.echo(f"{finding.severity.capitalize()}: {finding.message} ({finding.path}). {finding.cure}")
     click.echo(f"Gives {metadata.output}; promises {metadata.latency_budget_ms:g} ms a frame.")
     for option in metadata.options:
         limits = "" if option.minimum is None else f", {option.minimum:g} to {option.maximum:g}"
@@ -64,4 +69,10 @@ def show(plugin_id: str, as_json: bool) -> None:
 
 def _catalogue() -> Catalogue:
     settings = Settings()
-    return Catalogue.discover(settings.plugin_folders, models=settings.models_folder)
+    catalogue = Catalogue.discover(settings.plugin_folders, models=settings.models_folder)
+    catalogue.import_all(proven=bundled("plugins"))
+    return catalogue
+
+
+for command in (new, validate, test, bench, schema):
+    plugins.add_command(command)

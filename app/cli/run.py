@@ -1,9 +1,9 @@
 """`sightline run`: one job with no server, a progress bar, then where the time went and which device really ran."""
 
 import asyncio
-import json
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,18 +16,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.actions.cancel import cancel
-from app.actions.draft import Draft, read_pipeline
+from app.actions.draft import Draft, with_saved_stages
 from app.actions.source import open_path, open_url
 from app.actions.submit import submit
+from app.cli.pipelines import is_saved_name, read_pipeline_file
 from app.cli.tables import show_job
-from app.domain.errors import BadField, BadPipeline
+from app.domain.errors import BadField
 from app.domain.insight import Insight, Metrics
 from app.domain.insight import Progress as Told
 from app.domain.job import Job, Pace
 from app.domain.media import SourceRef
 from app.domain.pipeline import number_stage_ids
 from app.engine.holder import name_of_this_process
-from app.main import Stores, Voice, open_stores, run_engine
+from app.main import Engine, Stores, Voice, open_stores, run_engine
 from app.registry.options import read_option
 from app.settings import Settings
 from app.store import jobs, segments
@@ -36,6 +37,7 @@ from app.web.schemas import JobDocument, job_document
 _JOB_FAILED: Final = 1
 _MANY: Final = 1_000_000
 _LOOK_S: Final = 1.0
+_PATIENCE_S: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -58,15 +60,29 @@ class _Watched:
         """Nobody looks at pictures here."""
 
 
+class _Concerns:
+    """Tells once why a job does not go on: what a server says at /readyz, a run says itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._since: dict[str, float] = {}
+        self._told: set[str] = set()
+
+    def news(self, now: float) -> list[str]:
+        """Give the reasons to tell: those of parts that have not been well for a while. `now`: seconds of any clock."""
+        found = {"pool": self._engine.pool.trouble, "dispatcher": self._engine.dispatcher.trouble}
+        ill = {part: reason for part, reason in found.items() if reason}
+        self._since = {part: self._since.get(part, now) for part in ill}
+        self._told &= ill.keys()
+        news = [part for part, since in self._since.items() if part not in self._told and now - since >= _PATIENCE_S]
+        self._told.update(news)
+        return [ill[part] for part in news]
+
+
 @click.command()
 @click.argument("source")
 @click.option("--plugin", "plugins", metavar="ID[,ID…]", help="Plugins to run, in order.")
-@click.option(
-    "--pipeline",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE.json",
-    help="A pipeline instead of plugins.",
-)
+@click.option("--pipeline", metavar="NAME|FILE.json", help="A saved pipeline, or one in a file, instead of plugins.")
 @click.option("--device", default="auto", show_default=True, help="auto, cuda, cuda:N, cuda_fp16, openvino, opencl or cpu.")
 @click.option("--strict-device", is_flag=True, help="Fail rather than run on another device.")
 @click.option("--set", "settings_", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set an option of a stage.")
@@ -76,19 +92,22 @@ class _Watched:
 @click.option("--json", "as_json", is_flag=True, help="Print exactly the job object.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Write frames.ndjson and job.json there.")  # fmt: skip
-def run(source: str, plugins: str | None, pipeline: Path | None, as_json: bool, out: Path | None, **asked: Any) -> None:
+def run(source: str, plugins: str | None, pipeline: str | None, as_json: bool, out: Path | None, **asked: Any) -> None:
     """Run one job on SOURCE with no server; it stays in the same history.
 
     Exits with 0 when the job completed, 1 when it failed or was cancelled, 2 when it could not be started as asked.
     """
     if (plugins is None) == (pipeline is None):
-        raise click.UsageError("Name what to run: either --plugin ID[,ID…] or --pipeline FILE.json.")
+        raise click.UsageError("Name what to run: either --plugin ID[,ID…] or --pipeline NAME|FILE.json.")
+    stages = None if pipeline is None or is_saved_name(pipeline) else read_pipeline_file(pipeline)
+    frames = _source(source)
     draft = Draft(
-        source=_source(source),
-        stages=None if pipeline is None else _read_pipeline(pipeline),
+        source=frames,
+        stages=stages,
+        saved=pipeline if stages is None else None,
         plugins=tuple(part.strip() for part in (plugins or "").split(",") if part.strip()),
         device=asked["device"], strict_device=asked["strict_device"], pace=Pace(asked["pace"]), loop=asked["loop"],
-        name=asked["name"] or Path(source).name, runner=name_of_this_process(),
+        name=asked["name"] or frames.name, runner=name_of_this_process(),
         model_roots=(Path("/"),),
     )  # fmt: skip
     settings = Settings()
@@ -108,12 +127,14 @@ async def _run(settings: Settings, draft: Draft, options: tuple[str, ...], *, as
         loop.call_soon_threadsafe(watched.rung.set)
 
     async with open_stores(settings) as stores:
+        draft = with_saved_stages(draft, stores.store)
         draft = replace(draft, set_options=_read_options(options, draft, stores))
         job, _ = await submit(draft, store=stores.store, catalogue=stores.catalogue, max_queued=_MANY, wake=_no_wake)
         voice = Voice(watched.publish, lambda _job_id: False, watched, ring)
         async with run_engine(settings, stores, voice, runner=draft.runner) as engine:
             quiet = as_json or not sys.stderr.isatty()
-            job = await _follow(stores, job, watched, wake=engine.dispatcher.wake, quiet=quiet)
+            concerns = _Concerns(engine)
+            job = await _follow(stores, job, watched, concerns, wake=engine.dispatcher.wake, quiet=quiet)
         with stores.store.read() as tx:
             document = job_document(tx, job)
         if out is not None:
@@ -125,7 +146,9 @@ def _no_wake() -> None:
     """The dispatcher is started after the job is stored: nobody has to be woken."""
 
 
-async def _follow(stores: Stores, job: Job, watched: _Watched, *, wake: Callable[[], None], quiet: bool) -> Job:
+async def _follow(
+    stores: Stores, job: Job, watched: _Watched, concerns: _Concerns, *, wake: Callable[[], None], quiet: bool
+) -> Job:
     """Show how the job goes until it has ended; Ctrl-C cancels it."""
 
     def stop() -> None:
@@ -145,6 +168,9 @@ async def _follow(stores: Stores, job: Job, watched: _Watched, *, wake: Callable
             if watched.progress is not None:
                 bar.update(shown, completed=watched.progress.frames_done, fps=watched.fps)
             job = await asyncio.to_thread(_look, stores, job.id)
+            for reason in concerns.news(time.monotonic()):
+                told = f"{reason} The job goes on by itself as soon as that is mended; Ctrl-C cancels it."
+                bar.console.print(told, soft_wrap=True, markup=False, highlight=False)
     return job
 
 
@@ -155,21 +181,14 @@ def _look(stores: Stores, job_id: str) -> Job:
 
 def _source(source: str) -> SourceRef:
     if "://" in source:
-        return open_url(source)
+        return open_url(source, allow_private=True)  # whoever runs this can reach it anyway
     return open_path(str(Path(source).expanduser().absolute()), (Path("/"),))
-
-
-def _read_pipeline(path: Path) -> Any:
-    try:
-        return read_pipeline(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, OSError) as error:
-        raise BadPipeline.because(f"{path} is not JSON ({error})") from None
 
 
 def _read_options(options: tuple[str, ...], draft: Draft, stores: Stores) -> dict[str, dict[str, Any]]:
     """Read `stage.option=value`, each value as its plugin declares the option."""
     if draft.stages is not None:
-        plugin_of = {stage.id: stage.plugin for stage in draft.stages.stages}
+        plugin_of = {stage.id: stage.plugin for stage in draft.stages}
     else:
         plugin_of = dict(zip(number_stage_ids(draft.plugins), draft.plugins, strict=True))
     given: dict[str, dict[str, Any]] = {}

@@ -1,10 +1,12 @@
 """`sightline serve` and `sightline migrate`."""
 
 import asyncio
+import gc
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import click
@@ -19,6 +21,8 @@ from app.main import migrate_database, open_server
 from app.media.probe import probe
 from app.settings import Settings, bundled
 from app.store import jobs as job_rows
+from app.web.connection import Connection
+from app.web.feed import SHUTDOWN
 from app.web.parts import Parts
 from app.web.routes import build_app
 
@@ -27,7 +31,7 @@ _DEMO_PLUGINS: Final = ("shapes_dnn",)
 _DEMO_S: Final = 120.0
 _UNSENT_BYTES: Final = 16_384  # more than this in a stalled client's socket only delays what it is told
 _TCP_NOTSENT_LOWAT: Final = 25
-_GRACE_S: Final = 3
+_GRACE_S: Final = 2  # for answers under way; with what the workers need, the whole ends within 3 s
 
 
 def _print_settings(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -44,9 +48,10 @@ def _print_settings(ctx: click.Context, _option: click.Parameter, wanted: bool) 
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--demo", is_flag=True, help="Run the bundled clip, paced and looped for two minutes.")
+@click.option("--reload-plugins", is_flag=True, help="Take up plugins for the next job whenever their folder changes.")
 @click.option("--help-settings", is_flag=True, is_eager=True, expose_value=False, callback=_print_settings,
               help="List every setting and exit.")  # fmt: skip
-def serve(host: str, port: int, demo: bool) -> None:
+def serve(host: str, port: int, demo: bool, reload_plugins: bool) -> None:
     """Serve pages, API and feed: migrates the database, starts the workers, listens."""
     settings = Settings()
     if not _is_loopback(host) and not settings.token:
@@ -57,7 +62,8 @@ def serve(host: str, port: int, demo: bool) -> None:
     except OSError as error:
         raise click.UsageError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
     with listener:
-        uvloop.run(_serve(settings, listener, host, demo=demo))
+        uvloop.run(_serve(settings, listener, host, demo=demo, reload_plugins=reload_plugins))
+    gc.freeze()  # all is in order: to look for rubbish in what is left would keep whoever waits for the end for seconds
 
 
 @click.command()
@@ -69,11 +75,24 @@ def migrate() -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it can be reached."""
+    """A server that says when it can be reached, and bids its subscribers farewell before it waits for them to go."""
 
-    def __init__(self, config: uvicorn.Config, reached: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, reached: Callable[[], None], farewell: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
-        self._reached = reached
+        self._reached, self._farewell = reached, farewell
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on a signal, and do not raise it again as uvicorn does: the workers are still to be put in order.
+
+        A second signal, then, ends the process at once.
+        """
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
@@ -81,13 +100,17 @@ class _Server(uvicorn.Server):
         if self.started:
             self._reached()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody in any more, end every stream, and wait for the rest."""
+        await asyncio.gather(super().shutdown(sockets), self._farewell())
 
-async def _serve(settings: Settings, listener: socket.socket, host: str, *, demo: bool) -> None:
+
+async def _serve(settings: Settings, listener: socket.socket, host: str, *, demo: bool, reload_plugins: bool) -> None:
     hosts = frozenset[str]() if _is_loopback(host) else frozenset({host, socket.gethostname(), socket.getfqdn()})
     shown = f"[{host}]" if ":" in host else host
-    async with open_server(settings, hosts=hosts) as parts:
+    async with open_server(settings, hosts=hosts, reloaded=_tell_reloaded if reload_plugins else None) as parts:
         config = uvicorn.Config(
-            build_app(parts), log_level="warning", access_log=False, server_header=False,
+            build_app(parts), http=Connection, log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=_GRACE_S, lifespan="off",
         )  # fmt: skip
 
@@ -97,7 +120,11 @@ async def _serve(settings: Settings, listener: socket.socket, host: str, *, demo
         if demo:
             await start_demo(parts)
         with suppress(asyncio.CancelledError):
-            await _Server(config, reached).serve(sockets=[listener])
+            await _Server(config, reached, lambda: parts.hub.close(SHUTDOWN)).serve(sockets=[listener])
+
+
+def _tell_reloaded(name: str) -> None:
+    print(f"The plugin in {name} was taken up again.", flush=True)  # noqa: T201  # what `serve` says
 
 
 async def start_demo(parts: Parts) -> None:
