@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,15 +19,28 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.chromium import NoChromium, launched
+from tests.postgres import KEPT, NoPostgres, Postgres, database_of, running
+from tests.ran import record
+
 ROOT = Path(__file__).parents[1]
 IN_CI = bool(os.environ.get("CI") or os.environ.get("SIGHTLINE_CI"))
 PATIENCE_S = 60.0  # how long a test waits for something to come about before it calls it broken
-MUST_RUN_IN_CI = ("browser", "postgres")
+MUST_RUN_IN_CI = ("browser", "nginx", "postgres")
+TEST_POSTGRES = "SIGHTLINE_TEST_POSTGRES"  # address of a Postgres to use instead of starting one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make baselines` accept what the program shows now."""
-    parser.addoption("--accept-baselines", action="store_true", help="write tests/baselines afresh instead of comparing")
+    """Say where servers and commands under test keep their rows, and let `make pictures` keep what the stories look like."""
+    parser.addoption("--accept-baselines", action="store_true", help="keep the stories' pictures of now instead of comparing")
+    parser.addoption(
+        "--database", choices=["sqlite", "postgres"], default="sqlite", help="what servers and commands under test keep rows in"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record what a whole run runs, for `sightline check requirements`."""
+    record(config, ROOT)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -47,9 +59,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by what they use, so that nobody has to remember: `-m browser`, `-m shared`."""
     for item in items:
         used = getattr(item, "fixturenames", ())
-        for fixture in ("browser", "shared"):
+        for fixture in ("browser", "shared", "postgres"):
             if fixture in used:
                 item.add_marker(fixture)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres for the whole run, started by the tests themselves or named by SIGHTLINE_TEST_POSTGRES."""
+    given = os.environ.get(TEST_POSTGRES)
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            yield Postgres(given) if given else until_the_end.enter_context(running())
+        except NoPostgres as reason:
+            pytest.skip(f"no Postgres can be started: {reason}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept(request: pytest.FixtureRequest) -> None:
+    """Have servers and commands under test keep their rows where `--database` says."""
+    if request.config.getoption("--database") == "postgres":
+        KEPT.postgres = request.getfixturevalue("postgres")
+
+
+@pytest.fixture(autouse=True)
+def _dropped(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Drop a test's databases behind it: set up before all else, this ends last."""
+    folder = request.getfixturevalue("tmp_path") if KEPT.postgres else None
+    yield
+    if folder is not None:
+        KEPT.drop(folder)
 
 
 def wait_until(seen: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -166,7 +205,8 @@ class Servers:
         server = Server(process, "", home, log)
         self._running.append(server)
         server.url = self._address(server)
-        wait_until(lambda: self._ready(server), "the server to be ready")
+        token = (env or {}).get("SIGHTLINE_TOKEN", "")
+        wait_until(lambda: self._ready(server, token), "the server to be ready")
         return server
 
     @staticmethod
@@ -180,9 +220,10 @@ class Servers:
         return wait_until(said, f"the server to say its address ({server.log})")
 
     @staticmethod
-    def _ready(server: Server) -> bool:
+    def _ready(server: Server, token: str) -> bool:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            return httpx.get(f"{server.url}/readyz", timeout=5, trust_env=False).status_code == 200
+            return httpx.get(f"{server.url}/readyz", headers=headers, timeout=5, trust_env=False).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -200,7 +241,8 @@ class Servers:
 def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
     """Environment of a Sightline process under test: no setting from outside, its own home."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")}
-    return inherited | {"SIGHTLINE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | (extra or {})
+    kept = {"SIGHTLINE_DATABASE_URL": database_of(home)} if KEPT.postgres else {}
+    return inherited | {"SIGHTLINE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | kept | (extra or {})
 
 
 @pytest.fixture
@@ -262,16 +304,11 @@ def module_server(module_servers: Servers) -> Server:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A real Chromium. It lives as long as a module: while it runs, its thread can start no other event loop."""
-    from playwright.sync_api import sync_playwright
-
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if executable is None:
-        pytest.skip("there is no Chromium here (apt-get install chromium)")
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses its sandbox to root
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=arguments)
-        yield started
-        started.close()
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            yield until_the_end.enter_context(launched())
+        except NoChromium as reason:
+            pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ class Parser:
 
     def __init__(self) -> None:
         self.comments: list[str] = []
+        self.retries: list[int] = []
         self._rest = b""
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -47,7 +48,7 @@ class Parser:
         return not self._rest
 
     def _read(self, block: str) -> Event | None:
-        fields: dict[str, list[str]] = {"event": [], "id": [], "data": []}
+        fields: dict[str, list[str]] = {"event": [], "id": [], "retry": [], "data": []}
         for line in block.split("\n"):
             name, colon, value = line.partition(": ")
             assert colon, f"not a field: {line!r}"
@@ -60,6 +61,7 @@ class Parser:
         assert fields["data"], f"a message without data is not told to anybody: {block!r}"
         assert len(fields["event"]) <= 1, block
         assert len(fields["id"]) <= 1, block
+        self.retries += map(int, fields["retry"])
         number = int(fields["id"][0]) if fields["id"] else None
         return Event(fields["event"][0] if fields["event"] else "message", number, "\n".join(fields["data"]))
 
@@ -95,9 +97,13 @@ class Stream:
         assert self.parser.complete, "the stream ended in the middle of a message"
 
 
+class NothingLeft(Exception):
+    """The job has ended, and the caller has been told everything: the answer is 204, and no stream."""
+
+
 @contextmanager
 def follow(url: str, *, last_event_id: int | str | None = None, **options: Any) -> Iterator[Stream]:
-    """Open an event stream at an address; the answer must be one."""
+    """Open an event stream at an address; the answer must be one, or raises NothingLeft."""
     headers = {"Accept": "text/event-stream", **options.pop("headers", {})}
     if last_event_id is not None:
         headers["Last-Event-ID"] = str(last_event_id)
@@ -105,6 +111,8 @@ def follow(url: str, *, last_event_id: int | str | None = None, **options: Any) 
         httpx.Client(trust_env=False, timeout=30) as client,
         client.stream("GET", url, headers=headers, **options) as response,
     ):
+        if response.status_code == 204 and last_event_id is not None:
+            raise NothingLeft
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"].partition(";")[0] == "text/event-stream"
         yield Stream(response)

@@ -24,13 +24,19 @@ from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE, LONGEST_FUNCTION = 250, 40
-HELD_SHORT = ("app/", "plugins/", "static/", "templates/")
+HELD_SHORT = ("app/", "plugins/", "static/", "templates/", "tests/promises/")
 EXCEPTIONS: frozenset[str] = frozenset()  # files that may break a rule: none, and it stays so
 NOT_OURS = ("static/vendor/", "tests/baselines/", "tests/storybook/")
 CODE = {".py", ".css", ".js", ".html", ".toml", ".sh"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "services", "service", "manager", "managers", "misc"}
 EDGES = {  # where an exception of any kind is caught and turned into something a person can read
-    "worker": {"app/engine/worker.py", "app/engine/work.py", "app/engine/stages.py"},
+    "worker": {
+        "app/engine/worker.py",
+        "app/engine/work.py",
+        "app/engine/stages.py",
+        "app/engine/summing.py",
+        "app/registry/import_child.py",
+    },
     "dispatcher": {"app/engine/dispatcher.py", "app/engine/process.py"},
     "web": {"app/web/errors.py", "app/web/feed.py", "app/insights/tail.py"},  # the tail: a feed lags, it does not end
 }
@@ -212,7 +218,7 @@ def test_files_are_short() -> None:
 
 
 def test_functions_are_short() -> None:
-    names = ours(".py", under=("app/", "plugins/"))
+    names = ours(".py", under=("app/", "plugins/", "tests/promises/"))
     complain(flaw for name in names for flaw in flaws_in_functions(name, read(name)))
 
 

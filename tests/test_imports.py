@@ -30,6 +30,7 @@ BREACHES = {  # a file, the import planted in it, the contract that must name it
     "a worker on SQLAlchemy": ("app/engine/worker.py", "import sqlalchemy", "diet", "app.engine.worker -> sqlalchemy"),
     "a worker on the store, by way of its bench": ("app/engine/stages.py", "import app.store.jobs", "diet", "app.store.jobs"),
     "a pydantic noun": ("app/domain/geometry.py", "import pydantic", "diet", "app.domain.geometry -> pydantic"),
+    "a client on the store": ("app/client/feed.py", "import app.store.jobs", "diet", "app.client.feed -> app.store.jobs"),
     "an SDK on Starlette": ("app/sdk.py", "import starlette", "diet", "app.sdk -> starlette"),
     "a worker on Ray": ("app/engine/worker.py", "import ray", "diet", "app.engine.worker -> ray"),
     "a worker on sse-starlette": ("app/engine/worker.py", "import sse_starlette", "diet", "app.engine.worker -> sse_starlette"),

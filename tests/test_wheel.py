@@ -48,7 +48,10 @@ def test_the_wheel_carries_what_it_serves_and_nothing_of_the_tests(wheel: Path) 
         inside = {name.removeprefix(f"app/bundled/{folder}/") for name in names if name.startswith(f"app/bundled/{folder}/")}
         here = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True).stdout.split()
         assert {name.removeprefix(f"{folder}/") for name in here} <= inside
-    assert [name for name in names if not name.startswith(("app/", "sightline-"))] == []
+    scaffolds = subprocess.run(["git", "ls-files", "app/registry/scaffolds"], cwd=ROOT, capture_output=True, text=True)
+    assert scaffolds.stdout
+    assert set(scaffolds.stdout.split()) <= set(names)
+    assert [name for name in names if not name.startswith(("app/", "sightline-"))] == ["sightline_pytest.py"]
     assert [name for name in names if "__pycache__" in name] == []
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 

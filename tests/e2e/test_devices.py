@@ -13,6 +13,7 @@ from httpx_sse import connect_sse
 from app.store.breakdowns import decisions
 from app.store.engine import Store
 from tests.onnx_files import write_network
+from tests.postgres import database_of
 
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {"SIGHTLINE_WORKERS": "1", "SIGHTLINE_PLUGINS_PATH": str(TESTS / "plugins")}
@@ -61,7 +62,11 @@ def test_cuda_asked_for_on_a_machine_without_it_ends_on_the_cpu_with_two_true_de
     assert "no line 'NVIDIA CUDA:'" in network["attempts"][0]["reason"]
     assert network["warmup_ms"] > 0
     assert set(job["fallback_reasons"]) == {f"people_hog: {hog['reason']}", f"shapes_dnn: {network['reason']}"}
-    store = Store(f"sqlite:///{tmp_path / 'home' / 'sightline.db'}")
+    strict = ("--device", "cuda", "--strict-device", "--json")
+    refused = sightline("run", clip, "--plugin", "people_hog,shapes_dnn", *strict, env=ENVIRONMENT)
+    assert (refused.returncode, json.loads(refused.stdout)["frames_done"]) == (1, 0), refused.stderr
+    assert json.loads(refused.stdout)["error"].endswith(f"run on cuda and nothing else: {hog['reason']}")
+    store = Store(database_of(tmp_path / "home"))
     with store.read() as tx:
         stored = dict(decisions(tx, job["id"]))
     store.close()

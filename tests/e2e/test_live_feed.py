@@ -1,6 +1,8 @@
 """The feed of a real job, from submit to close: what it tells, by the schemas it promises, cut and resumed."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.conftest import Server, Servers, write_clip
-from tests.sse import Event, follow
+from tests.sse import Event, NothingLeft, follow
 
 TEST_PLUGINS = Path(__file__).parents[1] / "plugins"
 FACTS = {"status", "device", "health", "warning"}
@@ -88,19 +90,20 @@ def test_a_job_is_told_from_submit_to_close(house: Server, long_clip: Path) -> N
 def test_cut_at_any_point_and_resumed_no_fact_is_missing_or_doubled(house: Server, long_clip: Path) -> None:
     job_id = submit(house, long_clip, SLOW)
     address, told, last, connections = f"{house.url}/v1/jobs/{job_id}/insights", [], None, 0
-    while not told or told[-1].type != "close":
-        connections += 1
-        with follow(address, last_event_id=last) as stream:
-            for count, event in enumerate(stream):
-                if event.type in FACTS and event.id is not None:
-                    told.append(event)
-                    last = event.id
-                elif event.type in FACTS or event.type == "close":
-                    told.append(event)
-                elif event.type == "hello" and last is None:
-                    last = event.id  # the snapshot that follows holds all there is up to here
-                if count == connections + 3:  # somewhere else each time
-                    break
+    with suppress(NothingLeft):  # cut between the last fact and `close`
+        while not told or told[-1].type != "close":
+            connections += 1
+            with follow(address, last_event_id=last) as stream:
+                for count, event in enumerate(stream):
+                    if event.type in FACTS and event.id is not None:
+                        told.append(event)
+                        last = event.id
+                    elif event.type in FACTS or event.type == "close":
+                        told.append(event)
+                    elif event.type == "hello" and last is None:
+                        last = event.id  # the snapshot that follows holds all there is up to here
+                    if count == connections + 3:  # somewhere else each time
+                        break
     assert connections > 5
     with house.client() as client:
         kept = client.get(f"/v1/jobs/{job_id}/facts").json()["items"]
@@ -124,3 +127,25 @@ def test_a_script_that_only_wants_facts_gets_nothing_else(
         last = max(event.id or 0 for event in events)
         again = client.get(f"/v1/jobs/{job_id}/insights", headers={"Last-Event-ID": str(last)})
     assert again.status_code == httpx.codes.NO_CONTENT
+
+
+def test_pictures_are_made_only_for_who_watches_and_no_more_often_than_is_set(servers: Servers, long_clip: Path) -> None:
+    rates = {"SIGHTLINE_OVERLAYS_PER_S": "4", "SIGHTLINE_METRICS_PER_S": "1"}
+    house = servers.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS), **rates})
+    fast = '{"stages": [{"plugin": "brightness", "options": {"ms": 6}}]}'
+
+    def pictured(job_id: str) -> int:
+        with house.client() as client:
+            rows = client.get(f"/v1/jobs/{job_id}").json()["breakdown"]
+        return next((row["frames"] for row in rows if row["stage"] == "preview"), 0)
+
+    told: dict[str, list[Event]] = {}
+    for asked in ("types=status,progress", "plugin=motion_mog2", ""):
+        job_id = submit(house, long_clip, fast)
+        with follow(f"{house.url}/v1/jobs/{job_id}/insights?{asked}") as stream:
+            told[asked] = list(stream)
+        assert (pictured(job_id) > 0) == (asked == ""), asked
+    for kind, rate in (("overlay", 4), ("metrics", 1)):
+        moments = [datetime.fromisoformat(event.json["at"]) for event in told[""] if event.type == kind]
+        assert len(moments) - 1 <= rate * (moments[-1] - moments[0]).total_seconds() * 1.2 + 1, kind
+    assert len([event for event in told[""] if event.type == "overlay"]) > 1

@@ -1,17 +1,23 @@
 """Models through the command line's door: listed, refused while missing, fetched, taken from a copy, and run."""
 
+import contextlib
 import hashlib
 import json
+import os
+import pty
+import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DETECTOR = ROOT / "plugins" / "onnx_detector"
@@ -121,6 +127,36 @@ def test_a_missing_model_is_refused_at_submit_fetched_and_then_run(
     row = json.loads(done.stdout)["breakdown"][0]
     assert row["summary"]["labels"] == {"green": {"frames": 1, "most": 1}, "red": {"frames": 1, "most": 2}}
     assert row["device"]["used"] == "cpu"
+
+
+def on_a_terminal(command: list[Any], **where: Any) -> tuple[int, str]:
+    """Run a command whose standard error is a terminal; gives its exit status and what that terminal was told."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, **where) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal says that its last writer is gone
+            while piece := os.read(ours, 65536):
+                said += piece
+        os.close(ours)
+    return process.returncode, said.decode()
+
+
+def test_all_models_are_fetched_at_once_with_a_bar_on_a_terminal_and_none_twice(
+    sightline: Run, finder: dict[str, str], shared: Path, tmp_path: Path
+) -> None:
+    for name in OURS:
+        taken = sightline("models", "pull", name, "--from", shared / "models" / f"{name}.onnx", env=finder)
+        assert (taken.returncode, taken.stderr) == (0, "")
+    terminal = {"TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-m", "app", "models", "pull", "--all"]
+    code, drawn = on_a_terminal(command, cwd=ROOT, env=environment(tmp_path / "home", finder | terminal))
+    assert code == 0, drawn
+    assert re.search(r"━.*/34\.1 kB", drawn)  # the bar of the one that was missing
+    listed = json.loads(sightline("models", "list", "--json", env=finder).stdout)["items"]
+    assert {item["name"] for item in listed if item["present"]} == {*OURS, "tiny"}
+    again = sightline("models", "pull", "--all", env=finder)
+    assert (again.returncode, again.stdout.count("is here already")) == (0, len(listed))
 
 
 def test_a_model_that_is_not_what_its_manifest_says_is_not_kept(

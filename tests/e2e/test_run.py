@@ -13,6 +13,7 @@ import pytest
 from app.store.engine import Store
 from app.store.segments import loop_ms
 from tests.conftest import environment, wait_until, write_clip
+from tests.postgres import KEPT, database_of
 
 TEST_PLUGINS = str(Path(__file__).parents[1] / "plugins")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -60,7 +61,7 @@ def test_the_breakdown_explains_where_the_workers_time_went(sightline: Run, clip
     done = sightline("run", clip, "--plugin", "motion_mog2,brightness", "--json", env=with_workers(2))
     job = json.loads(done.stdout)
     explained = sum(row["total_ms"] for row in job["breakdown"] if row["stage"] != "finalize")
-    store = Store(f"sqlite:///{tmp_path / 'home' / 'sightline.db'}")
+    store = Store(database_of(tmp_path / "home"))
     with store.read() as tx:
         loop = loop_ms(tx, job["id"])
     store.close()
@@ -144,6 +145,30 @@ def test_ctrl_c_cancels_the_run_and_leaves_no_process(clip: Path, tmp_path: Path
     assert (process.returncode, json.loads(said)["status"]) == (1, "cancelled")
 
 
+BROKEN_START = """
+import pathlib, sys
+if "app.engine.worker" in sys.orig_argv and pathlib.Path({flag!r}).exists():
+    sys.exit("there is no room for a worker here")
+"""
+
+
+def test_a_run_whose_workers_cannot_start_says_why_and_goes_on_when_they_can(clip: Path, tmp_path: Path) -> None:
+    flag, startup = tmp_path / "flag", tmp_path / "startup"
+    flag.touch()
+    startup.mkdir()
+    (startup / "sitecustomize.py").write_text(BROKEN_START.format(flag=str(flag)))
+    command = [sys.executable, "-m", "app", "run", str(clip), "--plugin", "brightness", "--json"]
+    where = environment(tmp_path / "home", with_workers(1) | {"PYTHONPATH": str(startup)})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=where, start_new_session=True, **pipes) as process:
+        told = process.stderr.readline()
+        flag.unlink()
+        said, _ = process.communicate(timeout=60)
+    assert told.startswith("No worker can start")
+    assert "there is no room for a worker here. Run sightline doctor for what is missing. The job goes on by itself" in told
+    assert (process.returncode, json.loads(said)["status"]) == (0, "completed")
+
+
 def test_jobs_are_shown_retried_cancelled_and_deleted(sightline: Run, clip: Path, tmp_path: Path) -> None:
     job = json.loads(sightline("run", clip, "--plugin", "brightness", "--json", env=with_workers(1)).stdout)
     assert json.loads(sightline("jobs", "show", job["id"], "--json").stdout) == job
@@ -173,8 +198,23 @@ def test_the_doctor_says_how_things_are_line_by_line(sightline: Run) -> None:
     findings = {item["about"]: item for item in json.loads(done.stdout)["items"]}
     assert done.returncode == 0, done.stdout
     assert {findings[about]["verdict"] for about in ("opencv", "codecs", "database", "worker")} == {"ok"}
+    assert findings["database"]["message"].startswith("Postgres answers" if KEPT.postgres else "SQLite answers")
     assert all(item["cure"] for item in findings.values() if item["verdict"] != "ok")
     assert sightline("migrate").returncode == 0
+
+
+def test_a_database_that_cannot_be_used_is_told_in_a_sentence_and_by_the_doctor_with_the_cure(sightline: Run) -> None:
+    nobody = {"SIGHTLINE_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/rows"}
+    for command in (("migrate",), ("serve", "--port", "0"), ("jobs", "list")):
+        refused = sightline(*command, env=nobody)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert refused.stderr.startswith("sightline: The database cannot be used right now: connection")
+        assert "secret" not in refused.stderr
+    done = sightline("doctor", "--json", env=nobody)
+    (found,) = [item for item in json.loads(done.stdout)["items"] if item["about"] == "database"]
+    assert (done.returncode, found["verdict"]) == (1, "problem")
+    assert "refused" in found["message"]
+    assert "SIGHTLINE_DATABASE_URL" in found["cure"]
 
 
 def test_serving_off_loopback_needs_a_token(sightline: Run) -> None:
@@ -184,3 +224,17 @@ def test_serving_off_loopback_needs_a_token(sightline: Run) -> None:
     settings = sightline("serve", "--help-settings")
     assert settings.returncode == 0
     assert "SIGHTLINE_HOME" in settings.stdout
+
+
+def test_a_folder_with_a_package_app_and_a_module_cv2_of_its_own_does_not_disturb_a_run(still: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "app").mkdir(parents=True)
+    for name in ("app/__init__.py", "cv2.py", "json.py"):
+        (project / name).write_text("raise RuntimeError('this is not meant for Sightline')\n")
+    script, where = Path(sys.executable).with_name("sightline"), environment(tmp_path / "home", with_workers(1))
+    asked = {"cwd": project, "env": where, "capture_output": True, "text": True, "timeout": 100}
+    done = subprocess.run([script, "run", still, "--plugin", "brightness", "--json"], **asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["status"] == "completed"
+    told = subprocess.run([script, "doctor", "--json"], **asked)
+    assert "this is not meant for Sightline" not in told.stdout + told.stderr

@@ -11,6 +11,7 @@ import pytest
 from app.store.engine import Store
 from app.store.segments import loop_ms
 from tests.conftest import Servers, wait_until
+from tests.postgres import database_of
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 PLUGINS = "people_hog,motion_mog2"
@@ -32,7 +33,7 @@ def test_every_frame_of_a_real_video_is_handled_once_by_every_door(
         job = json.loads(done.stdout)
         assert (done.returncode, job["status"], job["frames_done"]) == (0, "completed", FRAMES)
         seen.append(rows_of((out / "frames.ndjson").read_text()))
-        store = Store(f"sqlite:///{tmp_path / 'home' / 'sightline.db'}")
+        store = Store(database_of(tmp_path / "home"))
         with store.read() as tx:
             loop = loop_ms(tx, job["id"])
         store.close()
