@@ -63,6 +63,10 @@ class Postgres:
         else:
             self._tell(f"DROP DATABASE IF EXISTS {sa.make_url(address).database} WITH (FORCE)")
 
+    def lose(self, address: str) -> None:
+        """Take a database away from whoever uses it."""
+        self._tell(f"DROP DATABASE {sa.make_url(address).database} WITH (FORCE)")
+
     def _emptied(self, address: str) -> bool:
         """Take every row out, unless the schema is not the newest one (any more)."""
         engine = sa.create_engine(address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -204,6 +208,13 @@ class Kept:
         for home in [home for home in self._addresses if home.is_relative_to(folder)]:
             assert self.postgres is not None
             self.postgres.drop(self._addresses.pop(home))
+
+    def lose(self, home: Path) -> None:
+        """Take a home's database away, as a disk or a server that is gone does."""
+        if self.postgres is None:
+            home.rename(home.with_name("elsewhere"))
+        else:
+            self.postgres.lose(self._addresses.pop(home))
 
     def _migrate(self, folder: Path) -> bytes:
         path = folder / "migrated.db"

@@ -122,7 +122,8 @@ def _insert(
     max_queued: int,
     wake: Callable[[], None],
 ) -> tuple[Job, bool]:
-    with store.begin() as tx:  # asked again under the write lock: another request may have come in during the probe
+    with store.begin() as tx:  # asked again, alone: another request may have come in during the probe
+        jobs.lock_queue(tx)
         earlier = _repeated(tx, draft)
         if earlier:
             return earlier, False

@@ -31,6 +31,11 @@ class Checkup:
             self._recent[stage].add(Vitals(*(one - other for one, other in zip(now, then, strict=True))))
         return counts
 
+    def failed_share(self, stage: str) -> float:
+        """How many of a stage's recent frames failed, of 1."""
+        recent = self._recent[stage].sum
+        return recent.failures / recent.frames if recent.frames else 0.0
+
     def restarted(self, stage: str) -> None:
         """Note that a stage took its worker down."""
         self._recent[stage].add(Vitals(restarts=1))

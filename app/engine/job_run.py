@@ -122,6 +122,11 @@ class JobRun:
                 self.disabled.add(row.stage)
                 self.health[row.stage] = row.health
 
+    def may_lose_a_stage(self) -> bool:
+        """Say whether a stage may soon be disabled: it fails more than half as often as it may at most."""
+        running = (task.stage for task in self.stages if task.stage.id not in self.disabled)
+        return any(self.checkup.failed_share(stage.id) > stage.policy.max_error_rate / 2 for stage in running)
+
     def out_of_stages(self) -> bool:
         """Say whether every stage is disabled."""
         return all(task.stage.id in self.disabled for task in self.stages)

@@ -23,8 +23,8 @@ def worker_for_next(run: JobRun, load: Mapping[int, int], now: float, *, ahead: 
 
     `ahead` allows a worker to be given short segments before it has done the last: not while others wait for their turn.
     """
-    if not run.going:
-        return None
+    if not run.going or (run.may_lose_a_stage() and any(flight.landed for flight in run.leading())):
+        return None  # or what is being committed may disable a stage
     most = depth(run, len(load), ahead=ahead)
     free = {worker: held for worker, held in load.items() if held < most}
     holding = {flight.worker for flight in run.leading()}
@@ -53,8 +53,7 @@ def stretch(run: JobRun, worker: int, slots: int, *, ahead: bool) -> int:
 
 
 def _about(run: JobRun, slots: int, seconds: float) -> int:
-    failing = any(run.soft_failures[task.stage.id] for task in run.stages if task.stage.id not in run.disabled)
-    if run.segment_s is None or failing:  # what was sent before a stage is disabled still runs it
+    if run.segment_s is None or run.may_lose_a_stage():  # what was sent before a stage is disabled still runs it
         return 1
     return max(1, min(_MOST, int(seconds / max(run.segment_s, 0.001)), run.left // (2 * max(1, slots))))
 

@@ -31,6 +31,7 @@ _ADVANCE: Final = (
     .returning(*_CHANGING)
 )
 _LOCK: Final = sa.select(_C.id).where(_C.id == sa.bindparam("of_job")).with_for_update()
+_QUEUE_LOCK: Final = 0x51_67_68_75  # number of the lock that keeps two submitters apart on Postgres
 _QUEUE: Final = (_C.priority.desc(), _C.created_at, _C.id)
 
 
@@ -175,6 +176,12 @@ def lock(tx: Connection, job_id: str) -> None:
     """Keep other writers off a job until the transaction ends; raise UnknownJob."""
     if tx.execute(_LOCK, {"of_job": job_id}).first() is None:
         raise UnknownJob(job_id=job_id)
+
+
+def lock_queue(tx: Connection) -> None:
+    """Keep others from storing a job until the transaction ends; in SQLite the write lock does."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUEUE_LOCK)))
 
 
 def uploads_in_use(tx: Connection) -> set[str]:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.domain.job import JobStatus
+from tests.postgres import KEPT
 from tests.web.conftest import Api, serve, tell_of_trouble
 from tests.web.html import Page
 
@@ -155,6 +156,6 @@ def test_what_cannot_be_taken_is_told_in_the_form(lived_in: Api, tmp_path: Path)
 def test_a_database_that_went_away_is_told_as_a_page(start_api: Callable[..., Api]) -> None:
     api = start_api()
     api.parts.store.close()
-    api.home.rename(api.home.with_name("elsewhere"))
+    KEPT.lose(api.home)
     words = friendly(api.client.get("/jobs", headers=HTML), 503)
     assert "Try again in a moment" in words

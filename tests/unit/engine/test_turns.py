@@ -9,6 +9,7 @@ from app.domain.media import DecodePlan, MediaInfo, PlannedSegment, SourceKind, 
 from app.domain.pipeline import Pipeline, Stage
 from app.engine import turns
 from app.engine.job_run import Flight, JobRun
+from app.engine.messages import StageTally
 from app.engine.tasks import StageTask
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -59,8 +60,20 @@ def test_short_segments_are_given_several_at_once_to_who_can_do_them_fewer_towar
     assert turns.stretch(quick, 1, 2, ahead=False) == 8  # another job waits
     quick.left = 12
     assert turns.stretch(quick, 1, 2, ahead=True) == 3
-    quick.soft_failures[quick.stages[0].stage.id] = 1  # it may be disabled
+    quick.checkup.take_in([StageTally("hog", 70, 30, 0, {}, 100, 1, 1)], {})
     assert turns.stretch(quick, 1, 2, ahead=True) == 1
+
+
+@pytest.mark.parametrize(("failures", "given"), [(26, None), (24, 2)])
+def test_while_a_stage_may_be_disabled_each_segment_is_committed_before_more_is_given(failures: int, given: int | None) -> None:
+    risky = run(took=0.1)
+    fly(risky, 1)
+    risky.checkup.take_in([StageTally("hog", 100 - failures, failures, 0, {}, 100, 1, 1)], {})
+    assert turns.worker_for_next(risky, {1: 1, 2: 0}, 0, ahead=True) == 2
+    risky.flights[0].landed = True
+    assert turns.worker_for_next(risky, {1: 1, 2: 0}, 0, ahead=True) == given
+    risky.disabled.add("hog")
+    assert turns.worker_for_next(risky, {1: 1, 2: 0}, 0, ahead=True) == 2
 
 
 def test_a_worker_is_given_more_before_it_has_done_all() -> None:
