@@ -1,13 +1,14 @@
 """What end-to-end tests do again and again: submit through the API, wait for the end, read rows."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+TWO_WORKERS = {"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(Path(__file__).parents[1] / "plugins")}
 ENDED = {"completed", "completed_with_warnings", "failed", "cancelled"}
 
 
@@ -46,6 +47,19 @@ class Visitor:
     def rows(self, job_id: str) -> list[dict[str, Any]]:
         """Give the job's frames."""
         return [json.loads(line) for line in self.ask("GET", f"/v1/jobs/{job_id}/frames").raise_for_status().iter_lines()]
+
+
+@pytest.fixture(scope="module")
+def house(request: pytest.FixtureRequest, module_servers: Any) -> Any:
+    """One server for a module's tests: with the settings of its ENV, else with two workers and the test plugins."""
+    return module_servers.start(env=getattr(request.module, "ENV", TWO_WORKERS))
+
+
+@pytest.fixture
+def api(house: Any) -> Iterator[httpx.Client]:
+    """A client of that server."""
+    with house.client() as client:
+        yield client
 
 
 @pytest.fixture

@@ -40,17 +40,6 @@ def again(camera: Camera) -> Iterator[Camera]:
     camera.on()
 
 
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    return module_servers.start(env=ENV)
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    with house.client() as client:
-        yield client
-
-
 def watch(api: httpx.Client, url: str, *stages: dict[str, Any], **fields: Any) -> str:
     """Submit an address and give the job's id."""
     pipeline = {"stages": list(stages) or [{"plugin": "brightness", "options": {"ms": 0}}]}

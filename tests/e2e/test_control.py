@@ -1,7 +1,6 @@
 """Jobs under control, with real workers: fair sharing, priority, a pause over a restart, deletion, and shared cores."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,6 @@ from tests.e2e.test_jobs import TEST_PLUGINS, end_of, in_flight, rows_of, status
 ENV = {"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)}
 STUCK = {"plugin": "faulty", "frame_timeout_s": 3600, "options": {"what": "sleep", "every": 0, "frames": ["0"]}}
 CORES = len(os.sched_getaffinity(0))
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    return module_servers.start(env=ENV)
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

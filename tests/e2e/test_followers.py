@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,6 @@ from tests.sse import follow
 
 ENV = {"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)}
 LEADER = {"plugin": "brightness", "options": {"ms": 1}}
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with two workers and the test plugins."""
-    return module_servers.start(env=ENV)
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,16 @@
 """Health through the door: a stage gets worse and better while its job runs, told live with the reason, and kept."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.conftest import Server, Servers, wait_until, write_clip
+from tests.conftest import Server, wait_until, write_clip
 from tests.e2e.test_jobs import TEST_PLUGINS, end_of, submit
 from tests.sse import follow
 
 ENV = {"SIGHTLINE_WORKERS": "1", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)}
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with the test plugins, and one worker: frames come in their order."""
-    return module_servers.start(env=ENV)
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

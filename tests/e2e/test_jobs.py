@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,6 @@ from tests.sse import follow
 
 TEST_PLUGINS = Path(__file__).parents[1] / "plugins"
 ENDED = {"completed", "completed_with_warnings", "failed", "cancelled"}
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with two workers and the test plugins."""
-    return module_servers.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)})
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    """A client of that server."""
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,6 @@ SLOW = '{"stages": [{"plugin": "motion_mog2"}, {"plugin": "brightness", "options
 
 
 @pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with two workers and the test plugins."""
-    return module_servers.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)})
-
-
-@pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred frames: some seconds of work at 20 ms a frame."""
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=200)

@@ -1,7 +1,6 @@
 """Plugins that crash, hang or eat memory, through the door: they cost the frames they fail on, and the page says why."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +8,14 @@ import httpx
 import pytest
 from markupsafe import escape
 
-from tests.conftest import Server, Servers, write_clip
+from tests.conftest import write_clip
 from tests.e2e.test_jobs import TEST_PLUGINS, end_of, rows_of, submit
 
+ENV = {  # little patience with prepare
+    "SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS),
+    "SIGHTLINE_PREPARE_TIMEOUT_S": "3", "SIGHTLINE_WORKER_MEMORY_MB": "700",
+}  # fmt: skip
 POISON = [100, 101, 102]
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with two workers, little patience with prepare, and the test plugins."""
-    limits = {"SIGHTLINE_PREPARE_TIMEOUT_S": "3", "SIGHTLINE_WORKER_MEMORY_MB": "700"}
-    return module_servers.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS), **limits})
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    """A client of that server."""
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

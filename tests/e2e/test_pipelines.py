@@ -1,30 +1,17 @@
 """Pipelines as graphs, through the door: what is refused before it starts, what is skipped and why, and what `when` saves."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.conftest import ROOT, Server, Servers, wait_until, write_clip
+from tests.conftest import ROOT, wait_until, write_clip
 
 TEST_PLUGINS = Path(__file__).parents[1] / "plugins"
 ENDED = {"completed", "completed_with_warnings", "failed", "cancelled"}
-
-
-@pytest.fixture(scope="module")
-def house(module_servers: Servers) -> Server:
-    """One server with two workers and the test plugins."""
-    return module_servers.start(env={"SIGHTLINE_WORKERS": "2", "SIGHTLINE_PLUGINS_PATH": str(TEST_PLUGINS)})
-
-
-@pytest.fixture
-def api(house: Server) -> Iterator[httpx.Client]:
-    """A client of that server."""
-    with house.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
