@@ -35,6 +35,10 @@ class Aftermath:
         """Remember what happened to a worker on a segment, until it is known what that cost."""
         self._incidents[segment.index].append(incident)
 
+    def troubled(self, segment: Segment) -> bool:
+        """Say whether a worker was lost on a segment, or would be."""
+        return segment.index in self._incidents or segment.index in self.cut_short
+
     def survived(self, segment: Segment) -> list[Incident]:
         """What happened to workers on a segment that is done now, and cost nothing; it is forgotten here."""
         stepped_over = {(skip.frame, skip.stage) for skip in self.skips}

@@ -33,6 +33,9 @@ class Briefing:
                 earlier = (await self._at.read(lambda tx: segments.states(tx, job.id)))[: segment.index]
                 replay = [part for part in earlier if part.end > since]
             run.state_at = flight.worker, segment.end
+        due_at = run.claimed(segment, time.time())
+        # Where a worker was lost, the recorder must tell the frame it is lost on again: one thread, one place.
+        ahead = threads > 1 and due_at is None and not run.open_ended and not run.aftermath.troubled(segment)
         path = self._path(run, file_name(segment))
         kept = flight.kept = run.aftermath.hand_on(segment, path)
         return SegmentTask(
@@ -41,7 +44,7 @@ class Briefing:
             serial=run.serial and not run.open_ended, rules=self._rules(run),
             disabled=tuple(run.disabled | set(kept.disabled if kept else ())),
             skips=run.aftermath.skips_in(segment, all_of=run.serial), replay=tuple(run.part(part) for part in replay),
-            due_at=run.claimed(segment, time.time()), gpu=self._at.gpu_of(flight.worker), replay_from=flight.replay_from,
+            due_at=due_at, ahead=ahead, gpu=self._at.gpu_of(flight.worker), replay_from=flight.replay_from,
             following=run.trail.stages, resume_at=kept.resume_at if kept else None, kept_bytes=kept.size if kept else 0,
         )  # fmt: skip
 

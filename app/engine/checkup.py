@@ -16,6 +16,8 @@ class Checkup:
     def __init__(self, stages: Sequence[StageTask]) -> None:
         self._budgets = {task.stage.id: task.budget_ms for task in stages}
         self._recent = {task.stage.id: RecentPast() for task in stages}
+        self.judged: dict[str, Health] = {}  # what was found last; OK where nothing was
+        self._unsaid: list[tuple[str, HealthVerdict]] = []
         self._told: dict[str, HealthVerdict] = {}
         self.turn = asyncio.Lock()  # verdicts are stored one after the other, or an older one would stand last
 
@@ -29,6 +31,7 @@ class Checkup:
         for stage, now in counts.items():
             then = before.get(stage, Vitals())
             self._recent[stage].add(Vitals(*(one - other for one, other in zip(now, then, strict=True))))
+            self._look_at(stage)
         return counts
 
     def failed_share(self, stage: str) -> float:
@@ -39,17 +42,28 @@ class Checkup:
     def restarted(self, stage: str) -> None:
         """Note that a stage took its worker down."""
         self._recent[stage].add(Vitals(restarts=1))
+        self._look_at(stage)
 
-    def news(self, known: dict[str, Health], *, whole: bool = False) -> dict[str, HealthVerdict]:
-        """Verdicts that differ in health from what is `known`; with `whole`, also new words for one, and the first ones."""
-        news: dict[str, HealthVerdict] = {}
-        for stage, recent in self._recent.items():
-            previous = known.get(stage, Health.OK)
-            verdict = judge(recent.sum, previous, self._budgets[stage]) if recent.sum.frames else None
-            if verdict is None:
-                continue
-            told = self._told.get(stage)
-            worded = whole and (told is None or (verdict.health is not Health.OK and verdict != told))
-            if verdict.health is not previous or worded:
-                news[stage] = self._told[stage] = verdict
+    def news(self, *, whole: bool = False) -> list[tuple[str, HealthVerdict]]:
+        """Stages whose health has changed since the last time, with each verdict in its order: a short one counts as well.
+
+        With `whole`, also new words for one that stands, and the first ones.
+        """
+        news, self._unsaid = self._unsaid, []
+        self._told |= dict(news)
+        for stage in self._recent if whole else ():
+            verdict, told = self._verdict(stage), self._told.get(stage)
+            if verdict is not None and (told is None or (verdict.health is not Health.OK and verdict != told)):
+                news.append((stage, verdict))
+                self._told[stage] = verdict
         return news
+
+    def _look_at(self, stage: str) -> None:
+        verdict = self._verdict(stage)
+        if verdict is not None and verdict.health is not self.judged.get(stage, Health.OK):
+            self.judged[stage] = verdict.health
+            self._unsaid.append((stage, verdict))
+
+    def _verdict(self, stage: str) -> HealthVerdict | None:
+        recent = self._recent[stage].sum
+        return judge(recent, self.judged.get(stage, Health.OK), self._budgets[stage]) if any(recent) else None

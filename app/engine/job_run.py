@@ -116,6 +116,7 @@ class JobRun:
         """Take over what the stored breakdown says of a stage."""
         if row.plugin is not None:
             self.health.setdefault(row.stage, row.health)
+            self.checkup.judged.setdefault(row.stage, row.health)
             self.over_budget[row.stage] = row.over_budget
             self.soft_failures[row.stage] = row.soft_failures
             if row.disabled:

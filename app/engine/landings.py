@@ -50,10 +50,9 @@ class Landings:
     async def note_health(self, run: JobRun, *, whole: bool = False) -> None:
         """Store and tell what is newly to be said of the stages' health."""
         async with run.checkup.turn:
-            found = run.checkup.news(run.health, whole=whole)
-            news = {stage: verdict for stage, verdict in found.items() if stage not in run.disabled}
+            news = [(stage, verdict) for stage, verdict in run.checkup.news(whole=whole) if stage not in run.disabled]
             if news:
-                run.health |= {stage: verdict.health for stage, verdict in news.items()}
+                run.health |= {stage: verdict.health for stage, verdict in news}
                 await self._at.write(lambda tx: settle.note_health(tx, run.job.id, run.stages, news))
 
     async def _bring_in(self, run: JobRun) -> None:

@@ -19,22 +19,22 @@ class Previewer:
 
     def __init__(self, recorder: Recorder, tell: Callable[[Report, bool], None]) -> None:
         self._recorder, self._tell = recorder, tell
-        self._watches: dict[str, Watch] = {}
+        self.watches: dict[str, Watch] = {}  # by job; empty while nobody looks
         self._due_ns: dict[str, int] = {}
         self._encode = msgspec.json.Encoder().encode
 
     def watch(self, order: Watch) -> None:
         """Begin or end picturing a job."""
         if order.interval_s > 0:
-            self._watches[order.job_id] = order
+            self.watches[order.job_id] = order
             self._due_ns[order.job_id] = order.begin_ns
         else:
-            self._watches.pop(order.job_id, None)
+            self.watches.pop(order.job_id, None)
             self._due_ns.pop(order.job_id, None)
 
     def show(self, task: SegmentTask, frame: Frame, outputs: Mapping[str, Output], ready_ns: int, timing: Histogram) -> None:
         """Picture a frame where its turn has come, and add the time it took. `ready_ns`: when the frame was decoded."""
-        watch = self._watches.get(task.job_id)
+        watch = self.watches.get(task.job_id)
         if watch is None:
             return
         begun = perf_counter_ns()

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from app.engine.ahead import crashed_decoding_ahead
 from app.engine.ending import ASK_WHERE, STOPPED, Blame, Ending, ending_of
 from app.engine.executor import LostWorker, Tell
 from app.engine.held import Held, WorkerLimits
@@ -187,12 +188,11 @@ class WorkerProcess:
         await asyncio.wait({self._reading}, timeout=_DRAIN_S)  # what it said before it died still counts
         self._reading.cancel()
         self.ready = False
-        status = self._process.wait()
+        status, starved = self._process.wait(), kills_for_memory() > self._starved
         self._read_log(to_the_end=True)
-        position, entries = self._recorder.read(), self._ledger.read()
-        ending = self._ended_for or ending_of(
-            status, memory_mb=self._limits.memory_mb, starved=kills_for_memory() > self._starved
-        )
+        words, entries = self._last_words(), self._ledger.read()
+        position = self._recorder.read(ahead=crashed_decoding_ahead(words))
+        ending = self._ended_for or ending_of(status, memory_mb=self._limits.memory_mb, starved=starved)
         if self._condemned_at not in (None, position):  # it had gone on by itself meanwhile: where it is now is not to blame
             ending = STOPPED
         for held in self.held:
@@ -200,7 +200,7 @@ class WorkerProcess:
             kept = await self._salvage(entries, held.task) if started else None
             lost = LostWorker(
                 worker=self.number, frame_index=position.frame, stage=position.stage_name(held.stages), cause=ending.cause,
-                code=ending.code, blame=ending.blame, started=started, detail=self._last_words(), kept=kept,
+                code=ending.code, blame=ending.blame, started=started, detail=words, kept=kept,
             )  # fmt: skip
             if not held.future.done():
                 held.future.set_exception(lost)

@@ -4,7 +4,7 @@ import mmap
 import os
 from typing import Final, NamedTuple
 
-_BYTES: Final = 16
+_BYTES: Final = 24
 _STAGE_BITS: Final = 8
 
 IDLE: Final = 0
@@ -42,7 +42,8 @@ class Position(NamedTuple):
 class Recorder:
     """Writes and reads a worker's position.
 
-    Frame and place share one 64-bit word, so that a reader never sees half of a change; the task stands beside it.
+    Frame and place share one 64-bit word, so that a reader never sees half of a change; the task stands beside it, and so does
+    the frame that is decoded ahead meanwhile.
     """
 
     def __init__(self, memory: mmap.mmap) -> None:
@@ -74,8 +75,14 @@ class Recorder:
         """Note the frame and the place in its way through the pipeline."""
         self._words[0] = frame << _STAGE_BITS | place
 
-    def read(self) -> Position:
-        """Say where the worker is, or was when it died."""
+    def note_ahead(self, frame: int) -> None:
+        """Note the frame that a thread of its own decodes."""
+        self._words[2] = frame
+
+    def read(self, *, ahead: bool = False) -> Position:
+        """Say where the worker is, or was when it died; `ahead`: where the thread is that decodes ahead."""
+        if ahead:
+            return Position(self._words[2], DECODE, self._words[1])
         word = self._words[0]
         return Position(word >> _STAGE_BITS, word & ((1 << _STAGE_BITS) - 1), self._words[1])
 

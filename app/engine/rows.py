@@ -13,6 +13,8 @@ from app.domain.plugin import FrameOutput
 from app.engine.ledger import Ledger
 from app.engine.stages import RowError
 
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_MODE: Final = 0o666  # less what the umask takes away
 TakeStock = Callable[[int, bool], bytes]
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a full disk says
 _decode_output = msgspec.json.Decoder(Output).decode
@@ -43,16 +45,18 @@ def _nothing(written: int, brief: bool) -> bytes:
 class RowFile:
     """Writes rows as JSON lines beside the final place, and moves them there whole.
 
-    Until a page of `ledger` is full, rows stand there alone. `take_stock(bytes in the file, in brief)` says what all rows so
-    far add up to, for whoever takes the file over. `kept`: bytes that lie there already, from a worker that was lost.
+    Until a page of `ledger` is full, rows stand there alone, and where it never was, they go to the final place at once.
+    `take_stock(bytes in the file, in brief)` says what all rows so far add up to, for whoever takes the file over. `kept`:
+    bytes that lie beside the final place already, from a worker that was lost.
     """
 
     def __init__(self, path: str, ledger: Ledger | None = None, take_stock: TakeStock = _nothing, kept: int = 0) -> None:
-        self._path, self._part = Path(path), part_of(path)
-        self._file = self._part.open("r+b" if kept else "wb", buffering=0)
+        self._path, self._file = path, -1  # its descriptor, once something had to be written
         if kept:
-            self._file.truncate(kept)
-            self._file.seek(kept)
+            self._file = os.open(part_of(path), os.O_RDWR)
+            os.ftruncate(self._file, kept)
+            os.lseek(self._file, kept, os.SEEK_SET)
+        self._beside = kept > 0
         self._ledger, self._take_stock, self._written = ledger or Ledger.private(), take_stock, kept
         self._ledger.turn(b"")
         self._encode = msgspec.json.Encoder().encode
@@ -72,20 +76,31 @@ class RowFile:
 
     def place(self) -> None:
         """Write what is left and rename the file into its place."""
+        if self._file < 0:  # all that is written at once: nothing comes of a file whose segment is not committed
+            self._file = os.open(self._path, _NEW, _MODE)
         self._write()
-        self._file.close()
-        self._part.replace(self._path)
+        self._close()
+        if self._beside:
+            part_of(self._path).replace(self._path)
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._close()
+        for path in (part_of(self._path), Path(self._path)):
+            path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _write(self, line: bytes = b"") -> None:
         for data in (self._ledger.pending(), memoryview(line)):
             left = data
+            if left and self._file < 0:
+                self._file, self._beside = os.open(part_of(self._path), _NEW, _MODE), True
             while left:
-                left = left[os.write(self._file.fileno(), left) :]
+                left = left[os.write(self._file, left) :]
             self._written += len(data)
 
 

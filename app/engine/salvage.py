@@ -103,14 +103,15 @@ def salvage(entries: Entries, task: SegmentTask) -> Kept | None:
         part = part_of(task.outputs_path)
         if not part.exists() and Path(task.outputs_path).exists():  # it died after it had moved the file into its place
             Path(task.outputs_path).replace(part)
-        with part.open("r+b", buffering=0) as file:
+        if not stock.written and not entries.rows:
+            return None
+        with part.open("r+b" if stock.written else "wb", buffering=0) as file:
             file.truncate(stock.written)
             file.seek(0, os.SEEK_END)
             file.write(entries.rows)
     except (msgspec.DecodeError, OSError):  # it died before it began, or there is no room: the segment is done again
         return None
-    size = stock.written + len(entries.rows)
-    return _add_up(stock, entries, task, str(part), size) if size else None
+    return _add_up(stock, entries, task, str(part), stock.written + len(entries.rows))
 
 
 def _add_up(stock: Stock, entries: Entries, task: SegmentTask, path: str, size: int) -> Kept:

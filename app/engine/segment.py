@@ -12,6 +12,7 @@ from app.domain.frame import Frame
 from app.domain.job import WarningCode
 from app.domain.media import Loss
 from app.domain.timing import Histogram
+from app.engine.ahead import Ahead, pays
 from app.engine.ledger import Ledger
 from app.engine.live import LiveFrames
 from app.engine.messages import Beat, Report, StageTally
@@ -24,6 +25,7 @@ from app.engine.tasks import Pass, SegmentTask
 from app.media.sources import DecodedFrame, Source
 from app.media.sources.stream import StreamSource
 
+POLL_NS = 20_000_000  # orders are looked for so often
 _BEAT_NS = 250_000_000
 _NAP_S = 0.04
 _TOOK_DOWN = "Frames could not be decoded: trying to took the worker down each time."
@@ -53,48 +55,67 @@ class SegmentReader:
         self.file = RowFile(task.outputs_path, at.ledger, self._stock, task.kept_bytes)
 
     def read(self, source: Source | StreamSource) -> None:
-        """Take every frame of the segment from the source to its row."""
-        task, stages, note, took = self.task, self.stages, self._at.recorder.note, self._at.ledger.took
-        stages.keep_in(nowhere)
+        """Take every frame of the segment from the source to its row, decoding ahead where that may be and pays."""
         frames = self._frames(source)
-        index, until, beaten_at = task.first, task.part.stop, perf_counter_ns()
-        stages.keep_in(took)
+        if not (self.task.ahead and self.stages.worth_ahead):
+            self._take(frames, None)
+        else:
+            ahead = Ahead(frames, self._at.recorder, self.task.part)
+            try:
+                self._take(ahead, ahead)
+            finally:
+                ahead.close()
+        at_work = sum(run.timing.total_us for run in self.stages.runs)
+        self.stages.worth_ahead = pays(self.decode.total_us, at_work, self.frames)
+
+    def _take(self, frames: Iterator[DecodedFrame], ahead: Ahead | None) -> None:
+        task, at, part = self.task, self._at, self.task.part  # what every frame needs is at hand: a look-up less counts here
+        note, took, process, add = at.recorder.note, at.ledger.took, self.stages.process, self.file.add
+        index, until, looked_at, beaten_at = task.first, part.stop, 0, perf_counter_ns()
+        self.stages.keep_in(took)
         self.file.save()
         while index < until:
             note(index, DECODE)
             begun = perf_counter_ns()
             decoded = next(frames, None)
             if decoded is None:
-                self.decode.add((perf_counter_ns() - begun) // 1000)
+                self.decode.add((perf_counter_ns() - begun) // 1000 if ahead is None else ahead.took_us)
                 return
-            index, t_s = task.part.offset + decoded.index, time_of(decoded, task.part)
+            index, t_s = part.offset + decoded.index, time_of(decoded, part) if part.t_offset_s else decoded.t_s
             if task.due_at is not None and t_s is not None:
                 note(index, WAIT)  # waiting is not hanging
                 self._wait(task.due_at + t_s)
             ready = perf_counter_ns()
-            waited = (ready - begun) // 1000
-            self.decode.add(waited)
-            took(DECODE, waited)
+            decoding = (ready - begun) // 1000 if ahead is None else ahead.took_us
+            self.decode.add(decoding)
+            took(DECODE, decoding)
             frame = Frame(decoded.pixels, index, t_s)
-            outputs, errors = stages.process(frame)
+            outputs, errors = process(frame)
             ran = perf_counter_ns()
             note(index, WRITE)
-            self.frames, self._next = self.frames + 1, index + 1
-            self.file.add(Row(index, t_s, outputs, errors))
+            self.frames += 1
+            self._next = index + 1
+            add(Row(index, t_s, outputs, errors))
             if errors:
                 self._mind_failures()
             written = perf_counter_ns()
-            self.write.add((written - ran) // 1000)
-            took(WRITE, (written - ran) // 1000)
-            self._at.previewer.show(task, frame, outputs, ready, self.preview)
-            if written - beaten_at >= _BEAT_NS:
-                beaten_at = written
-                self._at.tell(Beat(task.task_id, self.frames, self.tallies()), True)
-            self._at.look_up(task.task_id)
+            writing = (written - ran) // 1000
+            self.write.add(writing)
+            took(WRITE, writing)
+            if at.previewer.watches:
+                at.previewer.show(task, frame, outputs, ready, self.preview)
+            if written - looked_at >= POLL_NS:
+                looked_at = written
+                if written - beaten_at >= _BEAT_NS:
+                    beaten_at = written
+                    at.tell(Beat(task.task_id, self.frames, self.tallies()), True)
+                at.look_up(task.task_id)
             index += 1
+            del decoded, frame  # the next picture then comes to lie where this one lay, which the caches still hold
 
     def _frames(self, source: Source | StreamSource) -> Iterator[DecodedFrame]:
         """Give the frames that are still to be done; an address goes on where it is."""
+        self.stages.keep_in(nowhere)
         if isinstance(source, StreamSource):
             return LiveFrames(source, self.task, self._at.recorder, self._at.tell).read(self._at.look_up, self._at.hurried)
         return self._catch_up(iter(source.frames(self.task.part.planned)))

@@ -194,13 +194,15 @@ def row_of(tally: StageTally, task: StageTask | None) -> StageBreakdown:
     )
 
 
-def note_health(tx: Connection, job_id: str, stages: Sequence[StageTask], verdicts: Mapping[str, HealthVerdict]) -> None:
+def note_health(
+    tx: Connection, job_id: str, stages: Sequence[StageTask], verdicts: Sequence[tuple[str, HealthVerdict]]
+) -> None:
     """Store what is newly said of stages' health, and tell it where it changed; a disabled stage stays failing."""
     out = {row.stage for row in breakdowns.of_job(tx, job_id) if row.disabled}
-    for task in stages:
-        verdict = verdicts.get(task.stage.id)
-        if verdict is not None and task.stage.id not in out:
-            breakdowns.set_health(tx, job_id, task.stage.id, task.stage.plugin, verdict.health, verdict.reason)
+    plugins = {task.stage.id: task.stage.plugin for task in stages}
+    for stage, verdict in verdicts:
+        if stage not in out:
+            breakdowns.set_health(tx, job_id, stage, plugins[stage], verdict.health, verdict.reason)
 
 
 def _disable_failing(tx: Connection, job_id: str, row: StageBreakdown, task: StageTask, *, asked: bool) -> bool:

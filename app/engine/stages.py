@@ -158,6 +158,7 @@ class StageSet:
     def __init__(self, tasks: Sequence[StageTask], recorder: Recorder) -> None:
         self.runs = [StageRun(task, FIRST_STAGE + number) for number, task in enumerate(tasks)]
         self.next_frame = 0  # the frame a stateful stage must see next
+        self.worth_ahead = False  # whether frames are worth decoding while these are at work
         self._recorder = recorder
 
     def prepare(self, run: StageRun, threads: int, gpu: int | None = None) -> DeviceDecision:

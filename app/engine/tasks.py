@@ -71,7 +71,8 @@ class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
     `due_at` is the wall-clock second at which frame 0 of a paced job was due. `skips` names what is to be stepped over. `gpu`
     is the number of the GPU to use where a stage names none. The stages in `following` are not run here: they go over the
     rows later. `kept_bytes` of rows lie beside `outputs_path` already, of the frames before `resume_at`. `rules` say how the
-    source may be read where it is an address; the segment's end is then found out on the way.
+    source may be read where it is an address; the segment's end is then found out on the way. `ahead`: frames may be decoded
+    while the stages are at work on earlier ones.
     """
 
     task_id: int
@@ -95,6 +96,7 @@ class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
     resume_at: int | None = None
     kept_bytes: int = 0
     rules: StreamRules | None = None
+    ahead: bool = False
 
     @property
     def first(self) -> int:

@@ -29,7 +29,7 @@ from app.engine.messages import (
 from app.engine.previewer import Previewer
 from app.engine.recorder import DECODE, FINALIZE, IDLE, PREPARE, Recorder
 from app.engine.rows import NO_ROOM, RowFile
-from app.engine.segment import SegmentReader, Surroundings, losses_in, time_of
+from app.engine.segment import POLL_NS, SegmentReader, Surroundings, losses_in, time_of
 from app.engine.stages import StageFailed, StageRun, StageSet
 from app.engine.summing import sum_up
 from app.engine.tasks import FinalizeTask, FollowTask, SegmentTask, Task
@@ -37,7 +37,6 @@ from app.engine.trouble import describe, detail_of
 from app.media.sources import Source, open_source
 from app.media.sources.stream import StreamSource
 
-_POLL_NS = 20_000_000
 _BEAT_NS = 1_000_000_000
 
 
@@ -226,7 +225,7 @@ class Workbench:
 
     def _look_up(self, task_id: int) -> None:
         now = perf_counter_ns()
-        if now - self._polled_at >= _POLL_NS:
+        if now - self._polled_at >= POLL_NS:
             self._polled_at = now
             self._poll()
             if task_id in self._dropped:

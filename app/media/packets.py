@@ -140,11 +140,10 @@ def _read(container: av.container.InputContainer, stream: av.VideoStream) -> lis
     nal, plain = codec in {"h264", "hevc"}, _plain_cut(codec)
     packets: list[PacketFact] = []
     for packet in until_broken(container.demux(stream)):
-        if packet.size:
-            cut = plain if packet.is_keyframe else Cut.NONE
-            if nal and packet.is_keyframe:
-                cut = cut_of(codec, bytes(packet), prefix)
-            packets.append(PacketFact(packet.pts, packet.dts, packet.pos, packet.size, cut, packet.is_discard))
+        cut = plain if packet.is_keyframe else Cut.NONE
+        if nal and packet.is_keyframe:
+            cut = cut_of(codec, bytes(packet), prefix)
+        packets.append(PacketFact(packet.pts, packet.dts, packet.pos, packet.size, cut, packet.is_discard))
     return packets
 
 

@@ -54,8 +54,6 @@ def _decode(
     context = stream.codec_context
     for packet in chain(until_broken(container.demux(stream)), (None,)):
         if packet is not None:
-            if not packet.size:
-                continue
             if order is not None:
                 order = _note_order(order, keys, ordinal, packet)
             packet.pts = packet.dts = ordinal

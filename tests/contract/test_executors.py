@@ -15,6 +15,7 @@ from app.domain.pipeline import Stage
 from app.engine.executor import Executor
 from app.engine.inline import InlineExecutor
 from app.engine.messages import (
+    Beat,
     Drop,
     Dropped,
     FinalizeDone,
@@ -178,17 +179,39 @@ def test_a_stateful_stage_without_its_state_is_refused_and_replayed_when_told_ho
 
 
 def test_a_dropped_task_leaves_nothing_behind(make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path) -> None:
+    def note(report: Any, begun: asyncio.Event) -> None:
+        if isinstance(report, Beat):
+            begun.set()
+
     async def go() -> Any:
         async with opened(make) as executor:
             task = segment(source, plan, tmp_path, stage("brightness", ms=50))
-            running = asyncio.create_task(executor.execute(1, task, lambda _worker, _report: None))
-            while not list(tmp_path.glob("*.part")):
-                await asyncio.sleep(0.01)
+            begun = asyncio.Event()
+            running = asyncio.create_task(executor.execute(1, task, lambda _worker, report: note(report, begun)))
+            await begun.wait()
             executor.order(1, Drop(task.task_id))
             return await running
 
     assert isinstance(asyncio.run(go()), Dropped)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_decoded_ahead_give_the_same_rows_and_their_decoding_is_told(make: Any, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "large.mp4", frames=90, size=(1280, 720))
+    source = SourceRef(SourceKind.VIDEO, clip.name, str(clip))
+    plan, seen = asyncio.run(probe(source)), []
+    slow = stage("brightness", ms=3)
+    for ahead in (False, True):
+        out = tmp_path / f"ahead {ahead}"
+        out.mkdir()
+        tasks = [segment(source, plan, out, slow, number=number, ahead=ahead) for number in range(len(plan.segments))]
+        outcomes, _ = run(make, *tasks)
+        assert all(isinstance(outcome, SegmentDone) for outcome in outcomes)
+        (decode,) = (tally for tally in outcomes[-1].tallies if tally.row == "decode")
+        assert decode.frames == tasks[-1].part.end - tasks[-1].part.start
+        assert decode.total_us >= 300 * decode.frames  # or this says nothing: it would not have been decoded ahead
+        seen.append([rows_in(out, number) for number in range(len(tasks))])
+    assert seen[0] == seen[1]
 
 
 def test_pictures_come_only_while_somebody_watches(make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path) -> None:

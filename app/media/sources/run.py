@@ -170,7 +170,7 @@ def _from_key(
     packets: Iterator["av.Packet[av.VideoStream]"], entry: SegmentEntry, *, to_the_end: bool
 ) -> Iterator["av.Packet[av.VideoStream]"] | None:
     """Skip to the key packet and give it with all that follow; None when it lies behind or nowhere."""
-    filled = (packet for packet in until_broken(packets) if packet.size)
+    filled = until_broken(packets)
     for packet in filled:
         if _is_key(packet, entry):
             return chain((packet,), filled)
@@ -180,9 +180,11 @@ def _from_key(
 
 
 def until_broken(packets: Iterator["av.Packet[av.VideoStream]"]) -> Iterator["av.Packet[av.VideoStream]"]:
-    """Give packets until the file ends or cannot be read further."""
+    """Give packets that hold something until the file ends or cannot be read further."""
     try:
-        yield from packets
+        for packet in packets:
+            if packet.size:
+                yield packet
     except (av.FFmpegError, IndexError):  # PyAV's IndexError: a damaged file seems to hold a stream more
         return
 

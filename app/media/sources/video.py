@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.domain.media import DecodePlan, FrameClock, Loss, PlannedSegment, SegmentEntry
 from app.media.sources import DecodedFrame
 from app.media.sources.losses import LossLog
-from app.media.sources.run import Event, KeyPacketGone, Run
+from app.media.sources.run import KeyPacketGone, Run
 
 
 class Upright:
@@ -23,8 +23,8 @@ class Upright:
     def pixels(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Give the picture as a read-only array (height, width, 3), uint8, BGR."""
         array: NDArray[Any] = self._reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray()
-        turns = quarter_turns(frame.rotation)
-        if turns:
+        rotation = frame.rotation
+        if rotation and (turns := quarter_turns(rotation)):
             array = np.ascontiguousarray(np.rot90(array, turns))
         array.setflags(write=False)
         return array
@@ -43,7 +43,7 @@ class VideoSource:
     """
 
     def __init__(self, path: str, plan: DecodePlan) -> None:
-        self._path, self._plan = path, plan
+        self._path, self._plan, self._by_time = path, plan, plan.clock is FrameClock.PTS
         self._run: Run | None = None
         self._upright = Upright()
         self.losses: list[Loss] = []
@@ -52,7 +52,7 @@ class VideoSource:
         """Yield the segment's frames in order; `losses` is whole when they have been read to the end."""
         self.losses = list(planned.losses)
         log = LossLog(self.losses)
-        entry, index = planned.entry, planned.start
+        entry, index, pixels = planned.entry, planned.start, self._upright.pixels
         if entry is None:
             raise ValueError("a video's segment was planned without an entry")
         try:
@@ -64,7 +64,7 @@ class VideoSource:
                 else:
                     if event.doubt:
                         log.doubtful(index, event.doubt)
-                    yield DecodedFrame(self._upright.pixels(event.frame), index, self._time(event, planned, index))
+                    yield DecodedFrame(pixels(event.frame), index, self._time(event.key, planned, index))
                 index += 1
         except KeyPacketGone as gone:
             self.close()
@@ -89,10 +89,10 @@ class VideoSource:
         self._run = Run(self._path, self._plan, entry)
         return self._run
 
-    def _time(self, event: Event, planned: PlannedSegment, index: int) -> float | None:
-        numerator, denominator = self._plan.time_base
-        if self._plan.clock is FrameClock.PTS:
-            return round((event.key - self._plan.first_pts) * numerator / denominator, 6)
+    def _time(self, key: int, planned: PlannedSegment, index: int) -> float | None:
+        if self._by_time:
+            numerator, denominator = self._plan.time_base
+            return round((key - self._plan.first_pts) * numerator / denominator, 6)
         if planned.start_t_s is None or not self._plan.fps:
             return None
         return round(index / self._plan.fps, 6)

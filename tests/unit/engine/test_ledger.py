@@ -67,3 +67,33 @@ def test_rows_that_are_too_long_for_a_page_reach_the_file_all_the_same(tmp_path:
     assert part_of(str(path)).stat().st_size == taken[-1]
     rows.place()
     assert [json.loads(line)["frame_index"] for line in path.read_text().splitlines()] == [0, 10, 1, 11, 2, 12]
+
+
+def test_rows_of_which_the_ledger_holds_all_lie_in_their_place_at_once_and_nothing_is_left_of_what_is_discarded(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.ndjson"
+    rows = RowFile(str(path), Ledger.private())
+    rows.add(Row(0, None, {}, []))
+    assert list(tmp_path.iterdir()) == []
+    rows.place()
+    assert [json.loads(line)["frame_index"] for line in path.read_text().splitlines()] == [0]
+    rows.discard()
+    later = RowFile(str(path), Ledger.private())
+    later.add(Row(0, None, {}, []))
+    later.save()
+    assert list(tmp_path.iterdir()) == [part_of(str(path))]
+    later.add(Row(1, None, {}, []))
+    later.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_goes_on_behind_the_rows_that_a_lost_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "rows.ndjson"
+    whole = b'{"frame_index":0,"t_s":null,"outputs":{},"errors":[]}\n'
+    part_of(str(path)).write_bytes(whole + b'{"frame_index":1')
+    rows = RowFile(str(path), Ledger.private(), kept=len(whole))
+    rows.add(Row(1, None, {}, []))
+    rows.place()
+    assert [json.loads(line)["frame_index"] for line in path.read_text().splitlines()] == [0, 1]
+    assert list(tmp_path.iterdir()) == [path]
