@@ -12,7 +12,7 @@ from app.engine.tasks import Pass
 from app.media.sources import DecodedFrame
 
 _FRAMES: Final = 2  # decoded and waiting at most; more would only cost memory
-_WORTH_US: Final = 300  # where a frame's decoding, or its stages, take less, handing frames over costs what is gained
+_WORTH_US: Final = 500  # where a frame's decoding, or its stages, take less, handing frames over costs what is gained
 
 
 class Ahead(Iterator[DecodedFrame]):

@@ -51,10 +51,12 @@ class Speed:
 
 
 def histograms(tallies: Iterable[StageTally]) -> dict[str, Histogram]:
-    """The tallies' histograms by row."""
-    return {t.row: Histogram(dict(t.buckets), t.count, t.total_us, t.max_us) for t in tallies}
+    """The histograms of those rows that gathered anything."""
+    return {t.row: Histogram(dict(t.buckets), t.count, t.total_us, t.max_us) for t in tallies if t.count}
 
 
 def gathered_since(now: dict[str, Histogram], earlier: dict[str, Histogram]) -> dict[str, Histogram]:
     """What each row gathered after `earlier` was taken."""
+    if not earlier:
+        return now
     return {row: histogram.since(earlier.get(row, Histogram())) for row, histogram in now.items()}

@@ -111,7 +111,7 @@ def test_a_crash_is_told_to_be_the_decoder_s_or_the_stage_s_with_its_frame(where
 
 
 def test_it_pays_where_both_take_long_enough() -> None:
-    assert pays(400 * 64, 500 * 64, 64)
+    assert pays(600 * 64, 500 * 64, 64)
     assert not pays(50 * 64, 5000 * 64, 64)
     assert not pays(5000 * 64, 50 * 64, 64)
     assert not pays(0, 0, 0)
