@@ -59,6 +59,8 @@ class Checkup:
         return news
 
     def _look_at(self, stage: str) -> None:
+        if not any(self._recent[stage].sum[1:]) and self.judged.get(stage, Health.OK) is Health.OK:
+            return  # nothing is known against it, as nearly always
         verdict = self._verdict(stage)
         if verdict is not None and verdict.health is not self.judged.get(stage, Health.OK):
             self.judged[stage] = verdict.health
