@@ -81,14 +81,15 @@ class SegmentReader:
             if decoded is None:
                 self.decode.add((perf_counter_ns() - begun) // 1000 if ahead is None else ahead.took_us)
                 return
-            index, t_s = part.offset + decoded.index, time_of(decoded, part) if part.t_offset_s else decoded.t_s
-            if task.due_at is not None and t_s is not None:
-                note(index, WAIT)  # waiting is not hanging
-                self._wait(task.due_at + t_s)
             ready = perf_counter_ns()
             decoding = (ready - begun) // 1000 if ahead is None else ahead.took_us
             self.decode.add(decoding)
             took(DECODE, decoding)
+            index, t_s = part.offset + decoded.index, time_of(decoded, part) if part.t_offset_s else decoded.t_s
+            if task.due_at is not None and t_s is not None:
+                note(index, WAIT)  # waiting is not hanging, and no time that decoding took
+                self._wait(task.due_at + t_s)
+                ready = perf_counter_ns()
             frame = Frame(decoded.pixels, index, t_s)
             outputs, errors = process(frame)
             ran = perf_counter_ns()

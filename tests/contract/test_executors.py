@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -212,6 +213,14 @@ def test_frames_decoded_ahead_give_the_same_rows_and_their_decoding_is_told(make
         assert decode.total_us >= 500 * decode.frames  # or this says nothing: it would not have been decoded ahead
         seen.append([rows_in(out, number) for number in range(len(tasks))])
     assert seen[0] == seen[1]
+
+
+def test_waiting_for_a_frame_s_time_to_come_is_not_told_as_decoding(
+    make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path
+) -> None:
+    (done,), _ = run(make, segment(source, plan, tmp_path, stage("brightness"), due_at=time.time() + 2))
+    (decode,) = (tally for tally in done.tallies if tally.row == "decode")
+    assert done.loop_us > 2_000_000 > 2 * decode.total_us
 
 
 def test_pictures_come_only_while_somebody_watches(make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path) -> None:

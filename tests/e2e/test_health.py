@@ -68,3 +68,4 @@ def test_a_single_frame_that_is_well_is_told_as_well(api: httpx.Client, still: P
     end_of(api, job_id)
     (fact,) = healths(api, job_id, "brightness")
     assert (fact["health"], fact["previous"], fact["reason"]) == ("ok", None, "")
+    assert "brightness: It does well." in api.get(f"/jobs/{job_id}").text

@@ -11,7 +11,7 @@ from app.web.contexts.words import HEALTH_SIGNS, Sign, milliseconds, number
 
 _SEEN: Final = 0.2
 ROW_WORDS: Final = {
-    "decode": "Waiting for a frame to be decoded",
+    "decode": "Decoding frames, or awaiting them",
     "prepare": "Loading plugins and warming up",
     "preview": "Making pictures for watchers",
     "write": "Writing outputs",

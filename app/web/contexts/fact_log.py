@@ -64,7 +64,8 @@ def _device(fact: Device) -> tuple[Sign, str]:
 
 def _health(fact: HealthChange) -> tuple[Sign, str]:
     sign = HEALTH_SIGNS[fact.health]
-    reason = fact.reason if fact.health is not Health.OK or fact.reason else "It does well again."
+    well = "It does well." if fact.previous is None else "It does well again."
+    reason = fact.reason if fact.health is not Health.OK or fact.reason else well
     return sign, f"{fact.stage}: {reason}" if reason else fact.stage
 
 
