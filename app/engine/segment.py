@@ -52,6 +52,7 @@ class SegmentReader:
         self.task, self.stages, self._at = task, stages, at
         self.decode, self.prepare, self.preview, self.write = Histogram(), prepare, Histogram(), Histogram()
         self.frames, self._next, self._kinds, self._begun = 0, task.first, 0, begun
+        self._beaten_at = perf_counter_ns()
         self.file = RowFile(task.outputs_path, at.ledger, self._stock, task.kept_bytes)
 
     def read(self, source: Source | StreamSource) -> None:
@@ -71,7 +72,7 @@ class SegmentReader:
     def _take(self, frames: Iterator[DecodedFrame], ahead: Ahead | None) -> None:
         task, at, part = self.task, self._at, self.task.part  # what every frame needs is at hand: a look-up less counts here
         note, took, process, add = at.recorder.note, at.ledger.took, self.stages.process, self.file.add
-        index, until, looked_at, beaten_at = task.first, part.stop, 0, perf_counter_ns()
+        index, until, looked_at = task.first, part.stop, 0
         self.stages.keep_in(took)
         self.file.save()
         while index < until:
@@ -87,9 +88,7 @@ class SegmentReader:
             took(DECODE, decoding)
             index, t_s = part.offset + decoded.index, time_of(decoded, part) if part.t_offset_s else decoded.t_s
             if task.due_at is not None and t_s is not None:
-                note(index, WAIT)  # waiting is not hanging, and no time that decoding took
-                self._wait(task.due_at + t_s)
-                ready = perf_counter_ns()
+                ready = self._wait(index, task.due_at + t_s)
             frame = Frame(decoded.pixels, index, t_s)
             outputs, errors = process(frame)
             ran = perf_counter_ns()
@@ -107,10 +106,7 @@ class SegmentReader:
                 at.previewer.show(task, frame, outputs, ready, self.preview)
             if written - looked_at >= POLL_NS:
                 looked_at = written
-                if written - beaten_at >= _BEAT_NS:
-                    beaten_at = written
-                    at.tell(Beat(task.task_id, self.frames, self.tallies()), True)
-                at.look_up(task.task_id)
+                self._look_up(written)
             index += 1
             del decoded, frame  # the next picture then comes to lie where this one lay, which the caches still hold
 
@@ -177,10 +173,20 @@ class SegmentReader:
             tally_of("write", self.write, frames=self.frames),
         )
 
-    def _wait(self, until: float) -> None:
+    def _look_up(self, now: int) -> None:
+        """Take orders, and be heard of; `now` by the performance counter in nanoseconds."""
+        if now - self._beaten_at >= _BEAT_NS:
+            self._beaten_at = now
+            self._at.tell(Beat(self.task.task_id, self.frames, self.tallies()), True)
+        self._at.look_up(self.task.task_id)
+
+    def _wait(self, index: int, until: float) -> int:
+        """Wait for a frame's time to come, which is neither hanging nor decoding; give the counter's nanoseconds then."""
+        self._at.recorder.note(index, WAIT)
         while (left := until - time.time()) > 0:
             self._at.look_up(self.task.task_id)
             time.sleep(min(left, _NAP_S))
+        return perf_counter_ns()
 
 
 def time_of(decoded: DecodedFrame, part: Pass) -> float | None:

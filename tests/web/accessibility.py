@@ -27,6 +27,7 @@ def source_of_axe(folder: Path) -> str:
 
 def flaws_of(page: Any, axe: str) -> list[tuple[str, list[str]]]:
     """Say what axe-core finds wrong with a page as it is now: each rule with the first elements that break it."""
+    page.wait_for_load_state("load")  # its styles count
     page.evaluate(axe)
     told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [(flaw["id"], [node["html"][:160] for node in flaw["nodes"][:3]]) for flaw in told["violations"]]
