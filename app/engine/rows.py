@@ -43,11 +43,11 @@ def _nothing(written: int, brief: bool) -> bytes:
 
 
 class RowFile:
-    """Writes rows as JSON lines beside the final place, and moves them there whole.
+    """Writes rows as JSON lines; once it is placed, a file is whole.
 
-    Until a page of `ledger` is full, rows stand there alone, and where it never was, they go to the final place at once.
-    `take_stock(bytes in the file, in brief)` says what all rows so far add up to, for whoever takes the file over. `kept`:
-    bytes that lie beside the final place already, from a worker that was lost.
+    Until a page of `ledger` is full, rows stand there alone, and where it never was, they go to their place at once; else they
+    gather beside it. `take_stock(bytes in the file, in brief)` says what all rows so far add up to, for whoever takes the file
+    over. `kept`: bytes that lie beside the final place already, from a worker that was lost.
     """
 
     def __init__(self, path: str, ledger: Ledger | None = None, take_stock: TakeStock = _nothing, kept: int = 0) -> None:
@@ -75,7 +75,7 @@ class RowFile:
             turn(b"")  # nobody can go on from here: a lost worker's segment is done again
 
     def place(self) -> None:
-        """Write what is left and rename the file into its place."""
+        """Write what is left, and have the file lie in its place."""
         if self._file < 0:  # all that is written at once: nothing comes of a file whose segment is not committed
             self._file = os.open(self._path, _NEW, _MODE)
         self._write()
