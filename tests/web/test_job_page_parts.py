@@ -1,15 +1,19 @@
 """The parts of a job's page as its server draws them: the map of segments against what is stored."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from app.domain.insight import Progress
+from app.domain.health import Health
+from app.domain.insight import HealthChange, Progress
 from app.domain.job import JobStatus, SegmentState
 from app.store import jobs, segments
 from app.store.engine import utc_now
 from app.store.spans import Span
+from app.web.contexts.fact_log import view_fact, view_facts
 from app.web.contexts.progress import progress_of
 from app.web.contexts.segment_map import MOST_PARTS, standing_of, view_segments
 from tests.web.conftest import Api
@@ -95,3 +99,16 @@ def test_a_job_of_very_many_segments_is_drawn_in_few_parts_and_hides_no_trouble(
 def test_nothing_is_said_to_be_left_once_every_frame_is_done(done: int, told: str) -> None:
     insight = Progress(at=utc_now(), job_id="a", progress=99, frames_done=done, frames_total=150, elapsed_s=9.0, eta_s=3.0)
     assert progress_of(insight).eta == told
+
+
+def test_two_verdicts_on_a_stage_within_a_millisecond_are_two_lines_of_the_log_in_their_order() -> None:
+    at = datetime(2026, 11, 29, 18, 0, 0, 123_400, UTC)
+    told = [
+        HealthChange(at=at + timedelta(microseconds=number), job_id="job", plugin="hog", stage="hog", health=health,
+                     previous=previous, reason="so")
+        for number, (health, previous) in enumerate([(Health.DEGRADED, Health.OK), (Health.OK, Health.DEGRADED)])
+    ]  # fmt: skip
+    first, then = view_facts(told)
+    assert first.key < then.key
+    assert view_fact(told[0]).key == first.key
+    assert len({view_fact(msgspec.structs.replace(told[0], health=health)).key for health in Health}) == len(Health)

@@ -38,7 +38,7 @@ def view_fact(insight: Insight) -> FactLine:
     stage = getattr(insight, "stage", None)
     at: datetime = insight.at.astimezone(UTC)
     return FactLine(
-        key=f"{int(at.timestamp() * 1000)}-{crc32(f'{insight.type} {stage}'.encode())}",
+        key=f"{at:%Y%m%d%H%M%S%f}-{crc32(f'{insight.type} {stage} {sign.word}'.encode())}",
         time=f"{at:%H:%M:%S}",
         moment=moment(at),
         iso=at.isoformat(),
