@@ -15,7 +15,7 @@ from tests.soak.chaos import Chaos
 
 pytestmark = pytest.mark.soak
 LEASE_S = 4
-RAGE_S = float(os.environ.get("SIGHTLINE_CHAOS_S", "120"))
+RAGE_S = float(os.environ.get("SIGHTLINE_CHAOS_S", "80"))
 SEED = int(os.environ.get("SIGHTLINE_CHAOS_SEED", "0")) or random.randrange(1, 1_000_000)
 
 
