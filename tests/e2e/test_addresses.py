@@ -144,7 +144,7 @@ def test_where_stages_are_slower_than_a_camera_the_newest_frames_are_taken_and_t
     assert dropped["count"] > len(assert_whole(api, job_id))
 
 
-@pytest.mark.parametrize("ms", [0, 120])
+@pytest.mark.parametrize("ms", [0, 700])
 def test_a_file_at_an_address_is_read_at_its_own_speed_where_that_is_asked_for(
     api: httpx.Client, camera: Camera, ms: int
 ) -> None:
@@ -154,7 +154,7 @@ def test_a_file_at_an_address_is_read_at_its_own_speed_where_that_is_asked_for(
     assert took.total_seconds() >= (FRAMES - 1) / 30
     dropped = sum(w["count"] for w in done["warnings"] if w["code"] == "frames_dropped")
     assert len(assert_whole(api, job_id)) + dropped == FRAMES
-    assert dropped > 0 or ms == 0  # a stage of 120 ms sees about every fourth; on a busy machine a quick one may miss some too
+    assert dropped > 0 or ms == 0  # a busy machine may drop some of a quick stage as well
 
 
 def test_a_camera_that_does_not_come_back_leaves_its_job_with_what_there_is(api: httpx.Client, again: Camera) -> None:

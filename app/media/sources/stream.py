@@ -20,7 +20,7 @@ _TIMELESS_FRAMES: Final = 64  # of a segment whose frames have no times
 _AHEAD: Final = 4  # frames of a file that are decoded before they are asked for
 _MOST_WAITING: Final = 16  # frames that wait where they cannot be had later
 _STALE_S: Final = 0.5  # what waited for so long makes room for what happens now
-_BURST_S: Final = 1.0  # so long after it was opened a connection gives what had gathered before
+_BURST_S: Final = 1.0  # so long after it was opened a camera gives what had gathered before, which nobody asked for
 _STEP_S: Final = 10.0  # longest that a step of a connection may take
 _NAP_S: Final = 0.04
 _FIRST_PAUSE_S: Final = 0.25
@@ -209,7 +209,7 @@ class StreamSource:
                 t_s, due = timing.of(arrival)
                 self._epoch_s = timing.epoch_s
                 self._rest_until(due)
-                self._put(arrival, t_s, burst=time.monotonic() - timing.opened < _BURST_S)
+                self._put(arrival, t_s, burst=connection.live and time.monotonic() - timing.opened < _BURST_S)
                 self._heard_at = self._busy_since = time.monotonic()
         finally:
             connection.close()
