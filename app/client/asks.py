@@ -16,6 +16,7 @@ from app.domain.job import JobStatus
 
 T = TypeVar("T")
 BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
+_DECODERS: Final[dict[type[Any], msgspec.json.Decoder[Any]]] = {}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -97,13 +98,21 @@ def read(response: httpx.Response, answer: type[T]) -> T:
         raise refusal(response)
     if response.status_code == HTTPStatus.NO_CONTENT:
         return answer()
-    return read_json(response.content, answer)
+    return read_json(response.content, decoder_of(answer))
 
 
-def read_json(body: bytes | str, answer: type[T]) -> T:
-    """Read JSON of a type; raise UnreadableAnswer."""
+def decoder_of(answer: type[T]) -> msgspec.json.Decoder[T]:
+    """Give what reads JSON of a type.
+
+    It is kept: where msgspec takes a type apart it drops an exception that comes up meanwhile, so that Ctrl-C would be lost.
+    """
+    return _DECODERS.get(answer) or _DECODERS.setdefault(answer, msgspec.json.Decoder(answer))
+
+
+def read_json(body: bytes | str, decoder: msgspec.json.Decoder[T]) -> T:
+    """Read JSON; raise UnreadableAnswer."""
     try:
-        return msgspec.json.decode(body, type=answer)
+        return decoder.decode(body)
     except msgspec.DecodeError as wrong:
         raise UnreadableAnswer.because(str(wrong)) from None
 
@@ -129,7 +138,7 @@ class Rows:
     def feed(self, chunk: bytes) -> list[FrameRow]:
         """Take in bytes and give the rows they complete; raise UnreadableAnswer."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [read_json(line, FrameRow) for line in lines]
+        return [read_json(line, decoder_of(FrameRow)) for line in lines]
 
 
 @contextmanager

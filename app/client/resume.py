@@ -8,13 +8,14 @@ from typing import Final
 import httpx
 from httpx_sse import ServerSentEvent
 
-from app.client.asks import BUSY, read_json, refusal, unreachable
+from app.client.asks import BUSY, decoder_of, read_json, refusal, unreachable
 from app.domain.insight import BY_TYPE, FACT_TYPES, Close, Gap, Hello, Insight
 from app.domain.job import ENDED
 
 RETRY_S: Final = 1.0  # until the server says otherwise (`retry:`)
 LONGEST_S: Final = 30.0
 SILENCE_S: Final = 45.0  # three heartbeats: a connection that says nothing for so long is dead
+_DECODERS: Final = {name: decoder_of(kind) for name, kind in BY_TYPE.items()}
 TIMEOUT: Final = httpx.Timeout(10.0, read=SILENCE_S)
 
 
@@ -62,10 +63,10 @@ class Place:
         if event.retry is not None:
             self._retry_s = event.retry / 1000
         self.fact_id = None
-        kind = BY_TYPE.get(event.event)
-        if kind is None or not event.data:  # a type that only a newer server knows
+        decoder = _DECODERS.get(event.event)
+        if decoder is None or not event.data:  # a type that only a newer server knows
             return None
-        insight: Insight = read_json(event.data, kind)
+        insight: Insight = read_json(event.data, decoder)
         if isinstance(insight, Hello):
             self._head, self._failures, self.connected = insight.head, 0, True
             self.last_id = insight.resumed_from if self.last_id is None else self.last_id  # told after a rewind
@@ -75,7 +76,7 @@ class Place:
             self.over, self.closed, self.connected = True, insight.reason, False
         elif insight.snapshot:
             return self._take_snapshot(insight)
-        elif kind.type in FACT_TYPES:
+        elif insight.type in FACT_TYPES:
             self._take_fact(int(event.id))
         elif not isinstance(insight, Gap):
             self._end_opening()

@@ -155,9 +155,10 @@ def test_full_screen_shows_the_overlay_with_its_controls(house: Server, ended_jo
     page = open_page(f"{house.url}/jobs/{ended_job}")
     page.click("#full-screen")
     becomes(page, "document.fullscreenElement?.id === 'watch'")
-    assert page.get_attribute("#full-screen", "aria-pressed") == "true"
+    becomes(page, "document.getElementById('full-screen').ariaPressed === 'true'")  # told one frame later
     page.click("#full-screen")
     becomes(page, "!document.fullscreenElement")
+    becomes(page, "document.getElementById('full-screen').ariaPressed === 'false'")
 
 
 def test_an_ended_job_plays_back_and_its_boxes_are_those_stored(

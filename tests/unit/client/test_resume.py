@@ -1,5 +1,7 @@
 """Where a followed feed goes on after a cut: nothing lost, nothing told twice, and no hurry to come back."""
 
+import itertools
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -73,6 +75,29 @@ def test_only_a_fact_carries_a_number_though_the_wire_repeats_the_last_one() -> 
         place.take(event)
         numbers.append(place.fact_id)
     assert numbers == [None, None, None, None, None, 4, None]
+
+
+@pytest.mark.parametrize("kind", INSIGHT_EXAMPLES)
+def test_ctrl_c_is_not_lost_wherever_in_a_message_it_comes(kind: str) -> None:
+    """The exception of a signal comes up in some Python code that is called: here in each, one after the other."""
+    event, before, calls = message(INSIGHT_EXAMPLES[kind], 1), sys.gettrace(), itertools.count()
+
+    def interrupt(*_: object) -> None:
+        if next(calls) == at:
+            raise KeyboardInterrupt
+
+    for at in itertools.count():
+        calls = itertools.count()
+        place = Place(None, None)
+        sys.settrace(interrupt)
+        try:
+            place.take(event)
+        except KeyboardInterrupt:
+            continue
+        finally:
+            sys.settrace(before)
+        assert next(calls) <= at, f"call {at} was interrupted, and nothing came of it"
+        break
 
 
 def test_a_feed_that_began_with_the_last_facts_goes_on_behind_them() -> None:
