@@ -36,7 +36,7 @@ class Briefing:
         due_at = run.claimed(segment, time.time())
         # Where a worker was lost, the recorder must tell the frame it is lost on again: one thread, one place.
         ahead = threads > 1 and due_at is None and not run.open_ended and not run.aftermath.troubled(segment)
-        path = self._path(run, file_name(segment))
+        path = _path(run, file_name(segment))
         kept = flight.kept = run.aftermath.hand_on(segment, path)
         return SegmentTask(
             task_id=task_id, job_id=job.id, segment_index=segment.index, term=segment.term, part=run.part(segment),
@@ -61,9 +61,9 @@ class Briefing:
         return FollowTask(
             task_id=task_id, job_id=job.id, segment_index=segment.index, term=segment.term, part=run.part(segment),
             size=(media.width, media.height), stages=run.stages, following=trail.stages,
-            rows_path=self._path(run, segment.outputs_file), outputs_path=self._path(run, file_name(segment)),
+            rows_path=_path(run, segment.outputs_file), outputs_path=_path(run, file_name(segment)),
             threads=threads, disabled=tuple(run.disabled), skips=run.aftermath.skips_in(segment, all_of=True),
-            replay=tuple(self._path(run, part.outputs_file) for part in replay), replay_from=flight.replay_from,
+            replay=tuple(_path(run, part.outputs_file) for part in replay), replay_from=flight.replay_from,
             pictured=run.album.wanted(segment.start, segment.end), gpu=self._at.gpu_of(flight.worker),
         )  # fmt: skip
 
@@ -72,8 +72,9 @@ class Briefing:
             return None
         return msgspec.structs.replace(self._at.streams, realtime=run.job.pace is Pace.REALTIME)
 
-    def _path(self, run: JobRun, name: str | None) -> str:
-        return f"{self._at.outputs_folder(run.job.id)}/{name or ''}"
+
+def _path(run: JobRun, name: str | None) -> str:
+    return f"{run.folder}/{name or ''}"
 
 
 def file_name(segment: Segment) -> str:

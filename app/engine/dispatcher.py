@@ -136,13 +136,14 @@ class Dispatcher:
             reason = str(error)
             await self._at.write(lambda tx: settle.fail(tx, job.id, reason))
             return None
-        run = JobRun(job, stage_tasks(job, known, self._at.plugins.placed))
+        folder = self._at.outputs_folder(job.id)
+        run = JobRun(job, stage_tasks(job, known, self._at.plugins.placed), str(folder))
         for row in await self._at.read(lambda tx: breakdowns.of_job(tx, job.id)):
             run.learn(row)
         run.left = await self._at.read(lambda tx: segments.count_left(tx, job.id))
         run.trail.frames_behind = await self._at.read(lambda tx: follows.frames_behind(tx, job.id))
         run.trail.waiting = run.trail.waiting or run.trail.frames_behind > 0  # the plugin may have declared it once
-        await asyncio.to_thread(self._at.outputs_folder(job.id).mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         self._runs[job.id] = run
         return run
 

@@ -22,10 +22,11 @@ from app.engine.trail import Trail
 
 
 class JobRun:
-    """What the dispatcher knows of a job between the database's rows."""
+    """What the dispatcher knows of a job between the database's rows; its outputs lie in `folder`."""
 
-    def __init__(self, job: Job, stages: tuple[StageTask, ...]) -> None:
+    def __init__(self, job: Job, stages: tuple[StageTask, ...], folder: str) -> None:
         self.job = job
+        self.folder = folder
         self.stages = stages
         self.trail = Trail(stages)
         self.album = Album()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.engine import Connection
@@ -89,13 +90,13 @@ class Landings:
         if run.trail.stages:
             run.trail.frames_behind += (segment.end - segment.start) * (-1 if flight.follows else 1)
         if flight.follows and segment.outputs_file:  # the rows stand whole in the new file
-            (self._at.outputs_folder(run.job.id) / segment.outputs_file).unlink(missing_ok=True)
+            Path(run.folder, segment.outputs_file).unlink(missing_ok=True)
 
     async def _discard(self, run: JobRun, segment: Segment, name: str) -> None:
         """Remove rows that do not count; a commit that was asked for twice has them already, and then they stay."""
         known = await self._at.read(lambda tx: segments.with_frame(tx, run.job.id, segment.start))
         if known is None or known.outputs_file != name:
-            (self._at.outputs_folder(run.job.id) / name).unlink(missing_ok=True)
+            Path(run.folder, name).unlink(missing_ok=True)
 
 
 def _more_to_come(run: JobRun, done: SegmentDone) -> bool:

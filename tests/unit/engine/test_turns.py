@@ -23,7 +23,7 @@ def run(*, priority: int = 0, minute: int = 0, left: int = 100, stateful: bool =
         plan, stages, "auto", False, 6400, 0, NOON + timedelta(minutes=minute),
     )  # fmt: skip
     task = StageTask(stages.stages[0], "1.0.0", "", "", "detections", "auto", False, 50, stateful)
-    made = JobRun(job, (task,))
+    made = JobRun(job, (task,), "")
     made.left, made.segment_s = left, took
     return made
 
