@@ -343,7 +343,7 @@ def open_page(browser: Any, complaints: list[str]) -> Iterator[Callable[..., Any
         page.on("console", lambda said: complaints.append(f"console: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
         page.goto(url, wait_until="domcontentloaded")
-        wait_until(lambda: page.evaluate(_STYLED), "the page to have its styles")  # with scripts off nothing else waits for them
+        wait_until(lambda: page.evaluate(_STYLED), "the page to have its styles")  # with scripts off nothing waits for them
         return page
 
     yield open_

@@ -209,7 +209,7 @@ def _write_out(stores: Stores, document: JobDocument, out: Path) -> None:
     (out / "job.json").write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
     with stores.store.read() as tx:
         committed = segments.committed(tx, document.id)
-    files = [(segment.outputs_file, segment.start, segment.end) for segment in committed if segment.outputs_file]
+    places = [(segment.rows, segment.start, segment.end) for segment in committed if segment.rows]
     with (out / "frames.ndjson").open("wb") as rows:
-        for line in stores.storage.read_rows(document.id, files, 0, document.frames_total or sys.maxsize):
+        for line in stores.storage.read_rows(document.id, places, 0, document.frames_total or sys.maxsize):
             rows.write(line)

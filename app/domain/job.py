@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.domain.device import DeviceDecision
 from app.domain.health import Health
@@ -157,11 +157,20 @@ class Job:
         return self.plan.media if self.plan else None
 
 
+class RowsPlace(NamedTuple):
+    """Where rows lie: `size` bytes of a file from byte `start` on; all from there on where `size` is None."""
+
+    file: str
+    start: int = 0
+    size: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Frames `[start, end)` of a job, the unit of claim, commit and retry. `term` grows with each claim.
 
-    `planned` is its place in one pass over the source; `pass_number` counts the passes of a looped job from 0.
+    `planned` is its place in one pass over the source; `pass_number` counts the passes of a looped job from 0. `rows` is
+    where its rows lie in the job's folder, once there are any.
     """
 
     job_id: str
@@ -172,7 +181,7 @@ class Segment:
     planned: PlannedSegment
     state: SegmentState = SegmentState.PENDING
     term: int = 0
-    outputs_file: str | None = None
+    rows: RowsPlace | None = None
 
 
 @dataclass(slots=True)

@@ -1,12 +1,13 @@
 """Makes the tasks for claimed segments: what a worker must know to do one, and what it must see again first."""
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 
-from app.domain.job import Pace, Segment
+from app.domain.job import Pace, RowsPlace, Segment
 from app.domain.media import StreamRules
-from app.engine.flight import Flight
+from app.engine.flight import Flight, Shared
 from app.engine.job_run import JobRun
 from app.engine.station import Station
 from app.engine.tasks import FollowTask, SegmentTask
@@ -36,7 +37,7 @@ class Briefing:
         due_at = run.claimed(segment, time.time())
         # Where a worker was lost, the recorder must tell the frame it is lost on again: one thread, one place.
         ahead = threads > 1 and due_at is None and not run.open_ended and not run.aftermath.troubled(segment)
-        path = _path(run, file_name(segment))
+        path = f"{run.folder}/{file_name(segment)}"
         kept = flight.kept = run.aftermath.hand_on(segment, path)
         return SegmentTask(
             task_id=task_id, job_id=job.id, segment_index=segment.index, term=segment.term, part=run.part(segment),
@@ -46,6 +47,7 @@ class Briefing:
             skips=run.aftermath.skips_in(segment, all_of=run.serial), replay=tuple(run.part(part) for part in replay),
             due_at=due_at, ahead=ahead, gpu=self._at.gpu_of(flight.worker), replay_from=flight.replay_from,
             following=run.trail.stages, resume_at=kept.resume_at if kept else None, kept_bytes=kept.size if kept else 0,
+            shared_path=f"{run.folder}/{flight.shared.name}" if flight.shared else None,
         )  # fmt: skip
 
     async def followers(self, run: JobRun, flight: Flight, task_id: int, threads: int) -> FollowTask | None:
@@ -61,9 +63,9 @@ class Briefing:
         return FollowTask(
             task_id=task_id, job_id=job.id, segment_index=segment.index, term=segment.term, part=run.part(segment),
             size=(media.width, media.height), stages=run.stages, following=trail.stages,
-            rows_path=_path(run, segment.outputs_file), outputs_path=_path(run, file_name(segment)),
+            folder=run.folder, rows=segment.rows or RowsPlace(""), outputs_path=f"{run.folder}/{file_name(segment)}",
             threads=threads, disabled=tuple(run.disabled), skips=run.aftermath.skips_in(segment, all_of=True),
-            replay=tuple(_path(run, part.outputs_file) for part in replay), replay_from=flight.replay_from,
+            replay=tuple(part.rows for part in replay if part.rows), replay_from=flight.replay_from,
             pictured=run.album.wanted(segment.start, segment.end), gpu=self._at.gpu_of(flight.worker),
         )  # fmt: skip
 
@@ -73,10 +75,17 @@ class Briefing:
         return msgspec.structs.replace(self._at.streams, realtime=run.job.pace is Pace.REALTIME)
 
 
-def _path(run: JobRun, name: str | None) -> str:
-    return f"{run.folder}/{name or ''}"
-
-
 def file_name(segment: Segment) -> str:
     """Name of the outputs file of one claim of a segment: a fenced holder can never overwrite another's."""
     return f"{segment.index:08d}-{segment.term}.ndjson"
+
+
+def shared_by(run: JobRun, stretch: Sequence[Segment]) -> Shared | None:
+    """Give the file that segments claimed together share, named by the first one's claim; None: each has its own.
+
+    Followers write whole rows anew, and the old ones are then removed: file by file.
+    """
+    if len(stretch) <= 1 or run.trail.stages or run.open_ended:
+        return None
+    first, last = stretch[0], stretch[-1]
+    return Shared(f"{first.index:08d}-{last.index:08d}-{first.term}.ndjson", len(stretch))

@@ -2,6 +2,7 @@
 
 from time import perf_counter_ns
 
+from app.domain.job import RowsPlace
 from app.domain.media import Loss
 from app.engine.follow import Follow
 from app.engine.messages import Reach, SegmentDone
@@ -14,11 +15,12 @@ def done(  # noqa: PLR0917  # what was done by whom, what was lost, and how far 
     task: SegmentTask | FollowTask,
     reader: SegmentReader | Follow,
     stages: StageSet,
+    rows: RowsPlace,
     losses: tuple[Loss, ...],
     started: int,
     reach: Reach | None = None,
 ) -> SegmentDone:
-    """Sum up a segment whose rows lie in their place. `started`: when it was begun, by the performance counter."""
+    """Sum up a segment whose rows lie at `rows`. `started`: when it was begun, by the performance counter."""
     stages.next_frame = reach.end if reach else task.part.end
     return SegmentDone(
         task.task_id,
@@ -28,5 +30,6 @@ def done(  # noqa: PLR0917  # what was done by whom, what was lost, and how far 
         losses,
         tuple(run.id for run in stages.runs if run.disabled),
         (perf_counter_ns() - started) // 1000,
+        rows,
         reach,
     )

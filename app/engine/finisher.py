@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from app.domain.job import Job, JobStatus, Wanted, WarningCode
+from app.domain.job import Job, JobStatus, RowsPlace, Wanted, WarningCode
 from app.engine import settle
 from app.engine.ending import TRIES, Blame
 from app.engine.executor import LostWorker
@@ -35,15 +35,15 @@ class Finisher:
         await self._at.write(lambda tx: _begin(tx, job_id, stopped=stopped))
         committed = await self._at.read(lambda tx: segments.committed(tx, job_id))
         folder = self._at.outputs_folder(job_id)
-        files = tuple(str(folder / segment.outputs_file) for segment in committed if segment.outputs_file)
+        rows = tuple(segment.rows for segment in committed if segment.rows)
         done = [
-            (task, await self._sum_up(run, task, files)) for task in run.stages if task.stage.id not in run.aftermath.unprepared
+            (task, await self._sum_up(run, task, rows)) for task in run.stages if task.stage.id not in run.aftermath.unprepared
         ]
         if await self._wanted(job_id) is Wanted.CANCEL:
             await self.cancel(run)
             return
         await self._end(run, lambda tx: settle.finish(tx, job_id, done, run.aftermath.told))
-        await asyncio.to_thread(_tidy, folder, frozenset(Path(file).name for file in files))
+        await asyncio.to_thread(_tidy, folder, frozenset(place.file for place in rows))
 
     async def fail(self, run: JobRun, error: str) -> None:
         """End a job that cannot go on; what was committed stays."""
@@ -74,14 +74,16 @@ class Finisher:
     async def _wanted(self, job_id: str) -> Wanted:
         return (await self._at.read(lambda tx: jobs.get(tx, job_id))).wanted
 
-    async def _sum_up(self, run: JobRun, task: StageTask, files: tuple[str, ...]) -> FinalizeDone:
+    async def _sum_up(self, run: JobRun, task: StageTask, rows: tuple[RowsPlace, ...]) -> FinalizeDone:
         """Have a stage summed up; a worker that is lost over it is told of where the next try made it good."""
         incidents: list[Incident] = []
         while await self._wanted(run.job.id) is not Wanted.CANCEL:
             worker = await self._free_worker([stage for stage in run.gpu_stages if stage is task])
             self._summing[run.job.id] = worker
             try:
-                order = FinalizeTask(self._at.next_task(), run.job.id, task, files, self._at.cores, self._at.gpu_of(worker))
+                order = FinalizeTask(
+                    self._at.next_task(), run.job.id, task, run.folder, rows, self._at.cores, self._at.gpu_of(worker)
+                )
                 outcome = await self._at.executor.execute(worker, order, _pass_over)
             except LostWorker as lost:
                 if lost.started and lost.blame is not Blame.OURSELVES:

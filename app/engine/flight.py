@@ -11,6 +11,15 @@ from app.engine.salvage import Kept
 
 
 @dataclass(slots=True)
+class Shared:
+    """A file of rows that the segments of a stretch share: how many are still in flight, and whether any rows in it count."""
+
+    name: str
+    left: int
+    counts: bool = False
+
+
+@dataclass(slots=True)
 class Flight:
     """A segment in the hands of a worker: `follows` says that its followers go over it, `replay_from` what they saw again."""
 
@@ -18,6 +27,7 @@ class Flight:
     worker: int
     renewed_at: float
     follows: bool = False
+    shared: Shared | None = None
     replay_from: int = 0
     kept: Kept | None = None  # what lost workers had finished of it
     frames: int = 0

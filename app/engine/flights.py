@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.job import JobStatus, Segment, Wanted
 from app.engine import source_news, turns
-from app.engine.briefing import Briefing
+from app.engine.briefing import Briefing, shared_by
 from app.engine.executor import LostWorker
 from app.engine.flight import Flight
 from app.engine.job_run import JobRun
@@ -51,8 +51,9 @@ class Flights:
             return False
         claim = partial(stretches.claim, most=most) if most > 1 else _claim_one
         claimed = await self._at.write(lambda tx: self._claim(tx, run, claim), ring=False)
+        shared = shared_by(run, claimed)
         for segment in claimed:
-            task_id, flight = self._take_off(run, Flight(segment, worker, clock()))
+            task_id, flight = self._take_off(run, Flight(segment, worker, clock(), shared=shared))
             self._keep(self._fly(run, flight, await self._briefing.segment(run, flight, task_id, threads)))
         if not claimed:
             run.dry_until = clock() + _DRY_S
@@ -160,6 +161,8 @@ class Flights:
         finally:
             run.flights.pop(task.task_id, None)
             run.look_again()
+        if flight.shared:
+            await self._landings.part_with(run, flight.shared)
         if trouble and not run.ending:
             await self._fail(run, trouble)
         self._landed()

@@ -8,6 +8,7 @@ import msgspec
 
 from app.domain.frame import FrameWithoutPixels
 from app.domain.geometry import Size
+from app.domain.job import RowsPlace
 from app.domain.output import Output
 from app.domain.timing import Histogram
 from app.engine.messages import Beat, Followed, Report, StageTally
@@ -38,7 +39,7 @@ class Follow:
         task, note = self.task, recorder.note
         begun = beaten_at = perf_counter_ns()
         note(task.part.start, DECODE)
-        for stored in read_rows((task.rows_path,)):
+        for stored in read_rows(task.folder, (task.rows,)):
             frame, known = _frame(task, stored), _known(stored, self._read)
             ready = perf_counter_ns()
             outputs, errors = self.stages.process(frame, self._runs, known, stored.errors)
@@ -58,12 +59,13 @@ class Follow:
             look_up(task.task_id)
             note(frame.index + 1, DECODE)
 
-    def place(self, recorder: Recorder) -> None:
-        """Move the rows into their place."""
+    def place(self, recorder: Recorder) -> RowsPlace:
+        """Move the rows into their place, and say where that is."""
         begun = perf_counter_ns()
         recorder.note(self.task.part.end, WRITE)
-        self.file.place()
+        place = self.file.place()
         self.write.add((perf_counter_ns() - begun) // 1000)
+        return place
 
     def tallies(self) -> tuple[StageTally, ...]:
         """What the followers gathered so far; the frames themselves were counted when the other stages ran."""
@@ -83,7 +85,7 @@ def replay(task: FollowTask, stages: StageSet, between: Callable[[], None]) -> N
     """Show the stateful followers the earlier frames again; `between` is called after each."""
     runs = [run for run in stages.replay_only() if run.task.stateful]
     read = _read_by(task)
-    for stored in read_rows(task.replay):
+    for stored in read_rows(task.folder, task.replay):
         if stored.frame_index >= task.replay_from:
             stages.process(_frame(task, stored), runs, _known(stored, read), stored.errors)
         between()

@@ -8,10 +8,9 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from app.domain.job import Segment, SegmentState, Wanted
+from app.domain.job import RowsPlace, Segment, SegmentState, Wanted
 from app.engine import settle
-from app.engine.briefing import file_name
-from app.engine.flight import Flight, Landing
+from app.engine.flight import Flight, Landing, Shared
 from app.engine.job_run import JobRun
 from app.engine.messages import Beat, SegmentDone
 from app.engine.plan import ended_at
@@ -68,13 +67,12 @@ class Landings:
     async def _settle(self, run: JobRun, landings: Sequence[Landing]) -> str | None:
         landed = [_landed(run, landing) for landing in landings]
         settled = await self._at.write(lambda tx: _commit(tx, run, landings, landed))
-        counted = {one.outputs_file for one in settled.counted} if settled else set()
+        counted = _counted(settled)
         for landing in landings:
-            segment = landing.flight.segment
-            if file_name(segment) in counted:
+            if _claim(landing.flight.segment) in counted:
                 self._count(run, landing.flight)
             else:
-                await self._discard(run, segment, file_name(segment))
+                await self._discard(run, landing.flight.segment, landing.done.rows)
         if settled is None:
             return None
         run.job, run.exhausted, run.left = settled.job, not settled.any_open, settled.left
@@ -87,16 +85,31 @@ class Landings:
     def _count(self, run: JobRun, flight: Flight) -> None:
         segment = flight.segment
         flight.frames, flight.kept = 0, None  # counted in the job now, or behind it
+        if flight.shared:
+            flight.shared.counts = True
         if run.trail.stages:
             run.trail.frames_behind += (segment.end - segment.start) * (-1 if flight.follows else 1)
-        if flight.follows and segment.outputs_file:  # the rows stand whole in the new file
-            Path(run.folder, segment.outputs_file).unlink(missing_ok=True)
+        if flight.follows and segment.rows:  # the rows stand whole in the new file
+            _remove(run, segment.rows)
 
-    async def _discard(self, run: JobRun, segment: Segment, name: str) -> None:
+    async def part_with(self, run: JobRun, shared: Shared) -> None:
+        """Note that one more of those that share a file is done with; remove it where nothing in it counts in the end."""
+        shared.left -= 1
+        if shared.left or shared.counts or await self._at.read(lambda tx: segments.any_in(tx, run.job.id, shared.name)):
+            return
+        _remove(run, RowsPlace(shared.name))
+
+    async def _discard(self, run: JobRun, segment: Segment, rows: RowsPlace) -> None:
         """Remove rows that do not count; a commit that was asked for twice has them already, and then they stay."""
         known = await self._at.read(lambda tx: segments.with_frame(tx, run.job.id, segment.start))
-        if known is None or known.outputs_file != name:
-            Path(run.folder, name).unlink(missing_ok=True)
+        if known is None or known.rows != rows:
+            _remove(run, rows)
+
+
+def _remove(run: JobRun, rows: RowsPlace) -> None:
+    """Remove a file of rows; those that share one stay there, and nobody reads them."""
+    if rows.size is None:
+        Path(run.folder, rows.file).unlink(missing_ok=True)
 
 
 def _more_to_come(run: JobRun, done: SegmentDone) -> bool:
@@ -116,7 +129,7 @@ def _more_to_come(run: JobRun, done: SegmentDone) -> bool:
 def _landed(run: JobRun, landing: Landing) -> Landed:
     segment, awaited = landing.flight.segment, run.trail.stages and not landing.flight.follows
     to = SegmentState.AWAITING if awaited else SegmentState.COMMITTED
-    return Landed(segment, landing.done, file_name(segment), to, run.aftermath.survived(segment))
+    return Landed(segment, landing.done, landing.done.rows, to, run.aftermath.survived(segment))
 
 
 def _commit(tx: Connection, run: JobRun, landings: Sequence[Landing], landed: Sequence[Landed]) -> Settled | None:
@@ -124,10 +137,19 @@ def _commit(tx: Connection, run: JobRun, landings: Sequence[Landing], landed: Se
         if landing.done.reach:  # one that is fenced changes nothing here, and does not count below
             growth.end(tx, landing.flight.segment, landing.then)
     settled = settle.commit_segments(tx, run.job, run.stages, landed)
-    counted = {one.outputs_file for one in settled.counted} if settled else set()
+    counted = _counted(settled)
     for flight in (landing.flight for landing in landings):
-        if flight.replay_from and file_name(flight.segment) in counted:
+        if flight.replay_from and _claim(flight.segment) in counted:
             stages = run.followers if flight.follows else run.leaders
             start = flight.kept.resume_at if flight.kept else flight.segment.start
             settle.warn_of_approximate_resume(tx, run.job.id, stages, start, flight.replay_from)
     return settled
+
+
+def _counted(settled: Settled | None) -> set[tuple[int, int]]:
+    return {_claim(one.segment) for one in settled.counted} if settled else set()
+
+
+def _claim(segment: Segment) -> tuple[int, int]:
+    """What tells one claim of a segment from every other."""
+    return segment.index, segment.term

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from app.domain.device import DeviceDecision
+from app.domain.job import RowsPlace
 from app.domain.media import Loss, MediaInfo, StreamEntry
 from app.engine.tasks import Task
 
@@ -138,7 +139,7 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class SegmentDone(msgspec.Struct, frozen=True, tag="segment_done"):
-    """A segment's rows lie in its outputs file; nothing of it counts before the commit."""
+    """A segment's rows lie at `rows` in the job's folder; nothing of it counts before the commit."""
 
     task_id: int
     frames: int
@@ -147,6 +148,7 @@ class SegmentDone(msgspec.Struct, frozen=True, tag="segment_done"):
     losses: tuple[Loss, ...]
     disabled: tuple[str, ...]
     loop_us: int
+    rows: RowsPlace
     reach: Reach | None = None
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.domain.frame import Frame
-from app.domain.job import WarningCode
+from app.domain.job import RowsPlace, WarningCode
 from app.domain.media import Loss
 from app.domain.timing import Histogram
 from app.engine.ahead import Ahead, pays
@@ -53,7 +53,7 @@ class SegmentReader:
         self.decode, self.prepare, self.preview, self.write = Histogram(), prepare, Histogram(), Histogram()
         self.frames, self._next, self._kinds, self._begun = 0, task.first, 0, begun
         self._beaten_at = perf_counter_ns()
-        self.file = RowFile(task.outputs_path, at.ledger, self._stock, task.kept_bytes)
+        self.file = RowFile(task.outputs_path, at.ledger, self._stock, task.kept_bytes, task.shared_path)
 
     def read(self, source: Source | StreamSource) -> None:
         """Take every frame of the segment from the source to its row, decoding ahead where that may be and pays."""
@@ -156,12 +156,13 @@ class SegmentReader:
             )
         )  # fmt: skip
 
-    def place(self) -> None:
-        """Move the rows into their place."""
+    def place(self) -> RowsPlace:
+        """Move the rows into their place, and say where that is."""
         begun = perf_counter_ns()
         self._at.recorder.note(self.task.part.end, WRITE)
-        self.file.place()
+        place = self.file.place()
         self.write.add((perf_counter_ns() - begun) // 1000)
+        return place
 
     def tallies(self) -> tuple[StageTally, ...]:
         """What every row gathered so far; `frames` of `prepare` counts preparations, of `preview` pictures."""

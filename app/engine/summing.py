@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from app.domain.job import RowsPlace
 from app.engine.rows import read_outputs
 from app.engine.stages import StageRun
 from app.engine.trouble import describe, detail_of
 
 
-def sum_up(run: StageRun, files: Sequence[str]) -> tuple[bytes | None, str | None, str | None]:
-    """Let a prepared stage finalize its outputs in `files`; gives the summary as JSON, or the error and its traceback."""
+def sum_up(run: StageRun, folder: str, rows: Sequence[RowsPlace]) -> tuple[bytes | None, str | None, str | None]:
+    """Let a prepared stage finalize its outputs; gives the summary as JSON, or the error and its traceback."""
     try:
-        summary = run.plugin.finalize(read_outputs(files, run.id))  # type: ignore[union-attr]  # it is prepared
+        summary = run.plugin.finalize(read_outputs(folder, rows, run.id))  # type: ignore[union-attr]  # it is prepared
         return msgspec.json.encode(dict(summary), enc_hook=_plain), None, None
     except BaseException as failure:  # noqa: BLE001  # the worker's edge: a plugin may raise anything, also SystemExit
         return None, describe(failure), detail_of(failure)

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from app.domain.job import RowsPlace
 from app.domain.media import PlannedSegment, SourcePlan, SourceRef, StreamRules
 from app.domain.pipeline import Stage
 
@@ -65,7 +66,7 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
-    """Do one segment: decode it, run the stages, write its rows to `outputs_path`.
+    """Do one segment: decode it, run the stages, write its rows to `outputs_path`, or to the end of `shared_path` at once.
 
     `replay` are the passes a stateful stage must see again first, from frame `replay_from` on, their outputs discarded.
     `due_at` is the wall-clock second at which frame 0 of a paced job was due. `skips` names what is to be stepped over. `gpu`
@@ -97,6 +98,7 @@ class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
     kept_bytes: int = 0
     rules: StreamRules | None = None
     ahead: bool = False
+    shared_path: str | None = None
 
     @property
     def first(self) -> int:
@@ -105,9 +107,9 @@ class SegmentTask(msgspec.Struct, frozen=True, tag="segment"):
 
 
 class FollowTask(msgspec.Struct, frozen=True, tag="follow"):
-    """Let the stages in `following` go over the rows in `rows_path`, and write the whole rows to `outputs_path`.
+    """Let the stages in `following` go over the rows at `rows` in `folder`, and write the whole rows to `outputs_path`.
 
-    `replay` are the files of the frames before, which the stateful ones must see again first, from frame `replay_from` on,
+    `replay` is where those of the frames before lie, which the stateful ones must see again first, from frame `replay_from` on,
     their outputs discarded. `size` is the frames' width and height. The outputs on frames in `pictured` are told on the way.
     """
 
@@ -119,12 +121,13 @@ class FollowTask(msgspec.Struct, frozen=True, tag="follow"):
     size: tuple[int, int]
     stages: tuple[StageTask, ...]
     following: tuple[str, ...]
-    rows_path: str
+    folder: str
+    rows: RowsPlace
     outputs_path: str
     threads: int
     disabled: tuple[str, ...] = ()
     skips: tuple[Skip, ...] = ()
-    replay: tuple[str, ...] = ()
+    replay: tuple[RowsPlace, ...] = ()
     replay_from: int = 0
     pictured: tuple[int, ...] = ()
     gpu: int | None = None
@@ -136,12 +139,13 @@ class FollowTask(msgspec.Struct, frozen=True, tag="follow"):
 
 
 class FinalizeTask(msgspec.Struct, frozen=True, tag="finalize"):
-    """Sum up one stage over its committed outputs, read in frame order from `files`."""
+    """Sum up one stage over its committed outputs, which lie at `rows` in `folder`, in frame order."""
 
     task_id: int
     job_id: str
     stage: StageTask
-    files: tuple[str, ...]
+    folder: str
+    rows: tuple[RowsPlace, ...]
     threads: int
     gpu: int | None = None
 

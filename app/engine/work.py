@@ -136,12 +136,12 @@ class Workbench:
             reach = reach_of(source, task)
             if reach and reach.end == task.part.start and not reach.last:
                 raise TaskDropped  # it was hurried before a frame came: there is nothing to hand in
-            reader.place()
+            rows = reader.place()
         except BaseException as error:
             if not isinstance(error, MemoryError):  # then the worker ends, and what it had finished is taken over
                 reader.file.discard()
             raise
-        return done(task, reader, stages, losses_in(source.losses, task.part), started, reach)
+        return done(task, reader, stages, rows, losses_in(source.losses, task.part), started, reach)
 
     def _follow(self, task: FollowTask) -> SegmentDone:
         started = perf_counter_ns()
@@ -151,11 +151,11 @@ class Workbench:
         follow = Follow(task, stages, file, prepare)
         try:
             follow.go_over(self._recorder, self._tell, self._look_up)
-            follow.place(self._recorder)
+            rows = follow.place(self._recorder)
         except BaseException:
             file.discard()
             raise
-        return done(task, follow, stages, (), started)
+        return done(task, follow, stages, rows, (), started)
 
     def _source(self, task: SegmentTask, decode: Histogram) -> Source | StreamSource:
         source = self._sources.get(task.job_id)
@@ -242,7 +242,7 @@ class Workbench:
         try:
             run.prepare(task.threads, task.gpu)
             self._recorder.note(0, FINALIZE)
-            body, error, detail = sum_up(run, task.files)
+            body, error, detail = sum_up(run, task.folder, task.rows)
         except StageFailed as failure:
             _, _, error, detail = failure.args
         return FinalizeDone(task.task_id, body, error, detail, (perf_counter_ns() - started) // 1000)

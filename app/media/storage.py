@@ -17,6 +17,8 @@ from tempfile import NamedTemporaryFile
 import msgspec
 
 from app.domain.errors import DiskFull, UploadTooLarge
+from app.domain.job import RowsPlace
+from app.media.lines import lines_at
 
 _PART = ".part"
 _THUMBNAIL = "thumbnail.jpg"
@@ -155,20 +157,21 @@ class Storage:
             if time.time() - part.stat().st_mtime > _ABANDONED_S:
                 part.unlink(missing_ok=True)
 
-    def read_rows(self, job_id: str, files: Iterable[tuple[str, int, int]], start: int, end: int | None) -> Iterator[bytes]:
+    def read_rows(
+        self, job_id: str, places: Iterable[tuple[RowsPlace, int, int]], start: int, end: int | None
+    ) -> Iterator[bytes]:
         """Yield the rows of frames `[start, end)` as NDJSON lines, one at a time.
 
-        `files` names outputs files with the frames `[first, after)` each one holds, in frame order.
+        `places` says where rows lie, with the frames `[first, after)` they are of, in frame order.
         """
         folder = self.outputs_folder(job_id)
-        for name, first, after in files:
+        for place, first, after in places:
             if after <= start or (end is not None and first >= end):
                 continue
             whole = first >= start and (end is None or after <= end)
-            with (folder / name).open("rb") as rows:
-                for line in rows:
-                    if whole or _within(line, start, end):
-                        yield line
+            for line in lines_at(folder, place):
+                if whole or _within(line, start, end):
+                    yield line
 
 
 class _Row(msgspec.Struct):

@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.job import Segment, SegmentState, Wanted
+from app.domain.job import RowsPlace, Segment, SegmentState, Wanted
 from app.store.tables import jobs, segments
 
 IN_HAND: Final = (SegmentState.LEASED, SegmentState.FOLLOWING)
@@ -116,6 +116,11 @@ def count_left(tx: Connection, job_id: str) -> int:
     return tx.execute(_COUNT_LEFT, {"of_job": job_id}).scalar_one()
 
 
+def any_in(tx: Connection, job_id: str, file: str) -> bool:
+    """Say whether rows that count lie in a file."""
+    return _count(tx, _C.job_id == job_id, _C.outputs_file == file) > 0
+
+
 def any_open(tx: Connection, job_id: str) -> bool:
     """Say whether a segment of a job is not committed yet."""
     return tx.execute(_ANY_OPEN, {"of_job": job_id}).first() is not None
@@ -171,7 +176,7 @@ def _values(segment: Segment) -> dict[str, Any]:
         "planned": segment.planned,
         "state": segment.state,
         "term": segment.term,
-        "outputs_file": segment.outputs_file,
+        **columns_of(segment.rows),
     }
 
 
@@ -186,5 +191,16 @@ def read(row: Any) -> Segment:
         planned=row.planned,
         state=row.state,
         term=row.term,
-        outputs_file=row.outputs_file,
+        rows=rows_in(row),
     )
+
+
+def rows_in(row: Any) -> RowsPlace | None:
+    """Where a segment's rows lie, by a row of the table."""
+    return RowsPlace(row.outputs_file, row.outputs_start or 0, row.outputs_size) if row.outputs_file else None
+
+
+def columns_of(rows: RowsPlace | None) -> dict[str, Any]:
+    """Where a segment's rows lie, as the table has it."""
+    file, start, size = rows or (None, None, None)
+    return {"outputs_file": file, "outputs_start": start, "outputs_size": size}

@@ -5,12 +5,23 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.job import SegmentState
+from app.domain.job import RowsPlace, SegmentState
+from app.store.segments import rows_in
 from app.store.tables import segments
 
 _C: Final = segments.c
 _SPANS: Final = (
-    sa.select(_C.start_frame, _C.end_frame, _C.state, _C.term, _C.outputs_file, _C.frames, _C.loop_ms)
+    sa.select(
+        _C.start_frame,
+        _C.end_frame,
+        _C.state,
+        _C.term,
+        _C.outputs_file,
+        _C.outputs_start,
+        _C.outputs_size,
+        _C.frames,
+        _C.loop_ms,
+    )
     .where(_C.job_id == sa.bindparam("of_job"))
     .order_by(_C.segment_index)
 )
@@ -27,7 +38,7 @@ class Span(NamedTuple):
     end: int
     state: SegmentState
     begun: bool
-    outputs_file: str | None
+    rows: RowsPlace | None
     frames: int | None
     loop_ms: float | None
 
@@ -40,4 +51,4 @@ class Span(NamedTuple):
 def of_job(tx: Connection, job_id: str) -> list[Span]:
     """Every segment of a job, in frame order."""
     rows = tx.execute(_SPANS, {"of_job": job_id})
-    return [Span(r.start_frame, r.end_frame, r.state, r.term > 0, r.outputs_file, r.frames, r.loop_ms) for r in rows]
+    return [Span(r.start_frame, r.end_frame, r.state, r.term > 0, rows_in(r), r.frames, r.loop_ms) for r in rows]

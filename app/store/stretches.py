@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.job import Segment, SegmentState
+from app.domain.job import RowsPlace, Segment, SegmentState
 from app.store.segments import FREE, IN_HAND, OPEN, read
 from app.store.tables import segments
 
@@ -39,6 +39,8 @@ _DONE: Final = (
     .values(
         state=sa.bindparam("to"),
         outputs_file=sa.bindparam("to_file"),
+        outputs_start=sa.bindparam("to_start"),
+        outputs_size=sa.bindparam("to_size"),
         frames=sa.bindparam("to_frames"),
         loop_ms=sa.func.coalesce(_C.loop_ms, 0.0) + sa.bindparam("more_ms"),
         lease_until=None,
@@ -50,7 +52,7 @@ class Finished(NamedTuple):
     """A segment whose rows lie in their place: how many frames were read, how long that took, and where it goes from here."""
 
     segment: Segment
-    outputs_file: str
+    rows: RowsPlace
     frames: int
     loop_ms: float
     to: SegmentState = SegmentState.COMMITTED
@@ -89,7 +91,8 @@ def commit(tx: Connection, job_id: str, finished: Sequence[Finished]) -> set[tup
 def _values(one: Finished) -> dict[str, object]:
     return {
         "of_job": one.segment.job_id, "at_index": one.segment.index, "of_term": one.segment.term, "to": one.to,
-        "to_file": one.outputs_file, "to_frames": one.frames, "more_ms": one.loop_ms,
+        "to_file": one.rows.file, "to_start": one.rows.start, "to_size": one.rows.size,
+        "to_frames": one.frames, "more_ms": one.loop_ms,
     }  # fmt: skip
 
 

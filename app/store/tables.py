@@ -93,6 +93,8 @@ segments: Final = sa.Table(
     sa.Column("holder", Writing),
     sa.Column("lease_until", Moment),
     sa.Column("outputs_file", Writing),
+    sa.Column("outputs_start", sa.BigInteger),
+    sa.Column("outputs_size", sa.BigInteger),
     sa.Column("frames", sa.Integer),
     sa.Column("loop_ms", sa.Float),
     sa.Index(

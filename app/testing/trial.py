@@ -10,6 +10,7 @@ import msgspec
 
 from app.domain.device import DeviceDecision
 from app.domain.frame import Frame
+from app.domain.job import RowsPlace
 from app.domain.output import Output
 from app.domain.plugin import FrameOutput, Plugin, PrepareContext, Summary
 from app.engine.recorder import Recorder
@@ -82,7 +83,7 @@ class Trial:
 
     def sum_up(self, rows: Path) -> Summed:
         """Let this instance finalize the outputs that `write_rows` wrote."""
-        body, error, _ = sum_up(self.stage, [str(rows)])
+        body, error, _ = sum_up(self.stage, str(rows.parent), [RowsPlace(rows.name)])
         return Summed(None if body is None else msgspec.json.decode(body), error)
 
 

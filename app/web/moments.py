@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from app.domain.geometry import ShapeKind
-from app.domain.job import Job, WarningCode
+from app.domain.job import Job, RowsPlace, WarningCode
 from app.domain.output import Detections, Output
+from app.media.lines import lines_at
 from app.store.spans import Span
 from app.web.parts import Parts
 
@@ -56,8 +57,8 @@ def moments_of(parts: Parts, job: Job, spans: Iterable[Span]) -> list[Moment]:
     folder = parts.storage.outputs_folder(job.id)
     found: list[Moment] = []
     for span in spans:
-        if span.committed and span.outputs_file:
-            found += _moments_in(folder / span.outputs_file)
+        if span.committed and span.rows:
+            found += _moments_in(folder, span.rows)
     return found
 
 
@@ -66,26 +67,25 @@ def failed_frames(moments: Iterable[Moment]) -> list[int]:
     return sorted({moment.frame_index for moment in moments if moment.kind is MomentKind.FAILURE})
 
 
-def _moments_in(path: Path) -> tuple[Moment, ...]:
+def _moments_in(folder: Path, rows: RowsPlace) -> tuple[Moment, ...]:
     try:
-        return _scan(path, path.stat().st_mtime_ns)
+        return _scan(folder, rows, (folder / rows.file).stat().st_mtime_ns if rows.size is None else 0)
     except FileNotFoundError:  # deleted between the look at the database and this one
         return ()
 
 
 @lru_cache(maxsize=_FILES_KEPT)
-def _scan(path: Path, _changed_ns: int) -> tuple[Moment, ...]:
+def _scan(folder: Path, rows: RowsPlace, _changed_ns: int) -> tuple[Moment, ...]:
     found: list[Moment] = []
     counters: set[str] | None = None  # stages that draw lines; known from the first row that has one
-    with path.open("rb") as rows:
-        for line in rows:
-            failed = _NO_ERRORS not in line
-            if not failed and (_LINE not in line or (counters is not None and not _crossed(line, counters))):
-                continue
-            row = _read(line)
-            drawing = {stage for stage, output in row.outputs.items() if _draws_lines(output)}
-            counters = drawing if counters is None and drawing else counters
-            found += _of_row(row, drawing)
+    for line in lines_at(folder, rows):
+        failed = _NO_ERRORS not in line
+        if not failed and (_LINE not in line or (counters is not None and not _crossed(line, counters))):
+            continue
+        row = _read(line)
+        drawing = {stage for stage, output in row.outputs.items() if _draws_lines(output)}
+        counters = drawing if counters is None and drawing else counters
+        found += _of_row(row, drawing)
     return tuple(found)
 
 

@@ -32,8 +32,8 @@ def lines_of(parts: Parts, job: Job, start: int = 0, end: int | None = None) -> 
         stop = last if job.frames_total is None else min(start + _WINDOW_FRAMES, last or 0)
         with parts.store.read() as tx:
             found = segments.committed(tx, job.id, start, stop)
-        files = ((s.outputs_file, s.start, s.end) for s in found if s.outputs_file)
-        for line in parts.storage.read_rows(job.id, files, start, stop):
+        places = ((segment.rows, segment.start, segment.end) for segment in found if segment.rows)
+        for line in parts.storage.read_rows(job.id, places, start, stop):
             yield line.rstrip(b"\n")
         if stop is None:
             return

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.domain.job import RowsPlace
 from app.domain.media import SourceKind, SourcePlan, SourceRef
 from app.domain.pipeline import Stage
 from app.engine.executor import Executor
@@ -31,6 +32,7 @@ from app.engine.messages import (
 )
 from app.engine.pool import Pool
 from app.engine.tasks import FinalizeTask, FollowTask, Pass, SegmentTask, StageTask
+from app.media.lines import lines_at
 from app.media.probe import probe
 from tests.conftest import write_clip
 
@@ -246,15 +248,29 @@ def test_a_stage_that_cannot_be_prepared_and_a_source_that_is_gone_are_told_apar
 def test_a_stage_is_summed_up_over_the_files_it_is_given(
     make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path
 ) -> None:
-    files = tuple(str(tmp_path / f"{number}.ndjson") for number in (0, 1))
+    rows = tuple(RowsPlace(f"{number}.ndjson") for number in (0, 1))
     tasks = [segment(source, plan, tmp_path, stage("brightness"), number=number) for number in (0, 1)]
-    finalize = FinalizeTask(9, "job", stage("brightness"), files, 1)
-    failing = FinalizeTask(10, "job", faulty("raise", where="finalize"), files, 1)
+    finalize = FinalizeTask(9, "job", stage("brightness"), str(tmp_path), rows, 1)
+    failing = FinalizeTask(10, "job", faulty("raise", where="finalize"), str(tmp_path), rows, 1)
     (_, _, done, failed), _ = run(make, *tasks, finalize, failing)
     assert isinstance(done, FinalizeDone)
     assert json.loads(done.summary) == {"frames": plan.segments[1].end}
     assert failed.summary is None
     assert "went wrong on purpose at finalize" in failed.error
+
+
+def test_segments_of_a_stretch_write_their_rows_into_one_file_one_behind_the_other(
+    make: Any, source: SourceRef, plan: SourcePlan, tmp_path: Path
+) -> None:
+    alone = [segment(source, plan, tmp_path, stage("brightness"), number=number) for number in (0, 1)]
+    shared = [msgspec.structs.replace(task, shared_path=str(tmp_path / "both.ndjson")) for task in alone]
+    outcomes, _ = run(make, *alone, *shared, shared[0])
+    places = [done.rows for done in outcomes[2:]]
+    files = [(tmp_path / f"{number}.ndjson").read_bytes() for number in (0, 1)]
+    assert (tmp_path / "both.ndjson").read_bytes() == b"".join((*files, files[0]))  # what is done again stands behind it
+    assert [b"".join(lines_at(tmp_path, place)) for place in places] == [*files, files[0]]
+    (summed,), _ = run(make, FinalizeTask(9, "job", stage("brightness"), str(tmp_path), tuple(places[:2]), 1))
+    assert json.loads(summed.summary) == {"frames": plan.segments[1].end}
 
 
 def test_followers_go_over_stored_rows_with_their_state_and_replay_them_when_it_is_lost(
@@ -272,8 +288,9 @@ def test_followers_go_over_stored_rows_with_their_state_and_replay_them_when_it_
     def pursue(number: int, *replay: str, to: str = "whole") -> FollowTask:
         return FollowTask(
             task_id=number + 10, job_id="job", segment_index=number, term=2, part=Pass(plan.segments[number], 0),
-            size=(160, 120), stages=(leader, behind), following=("follower",), rows_path=str(tmp_path / f"{number}.ndjson"),
-            outputs_path=str(tmp_path / f"{number}.{to}"), threads=1, replay=tuple(str(tmp_path / name) for name in replay),
+            size=(160, 120), stages=(leader, behind), following=("follower",), folder=str(tmp_path),
+            rows=RowsPlace(f"{number}.ndjson"), outputs_path=str(tmp_path / f"{number}.{to}"), threads=1,
+            replay=tuple(map(RowsPlace, replay)),
             pictured=(3,),
         )  # fmt: skip
 

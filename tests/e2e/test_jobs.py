@@ -74,6 +74,18 @@ def test_a_looped_job_goes_on_counting_frames_and_seconds(api: httpx.Client, cli
     assert rows[5]["outputs"] == rows[305]["outputs"]
 
 
+def test_short_segments_that_are_done_together_share_a_file_of_rows(house: Server, api: httpx.Client, clip: Path) -> None:
+    looped = end_of(api, submit(api, clip, {"plugin": "brightness"}, loop="30"))
+    once = rows_of(api, end_of(api, submit(api, clip, {"plugin": "brightness"}))["id"])
+    rows = rows_of(api, looped["id"])
+    assert [row["frame_index"] for row in rows] == list(range(9000))
+    assert all(row["outputs"] == once[index % 300]["outputs"] for index, row in enumerate(rows))
+    assert {row["stage"]: row["summary"] for row in looped["breakdown"]}["brightness"] == {"frames": 9000}
+    assert len(list((house.home / "outputs" / looped["id"]).glob("*.ndjson"))) < 9000 / 64 / 2
+    part = api.get(f"/v1/jobs/{looped['id']}/frames?start=4990&end=5003").text.splitlines()
+    assert [json.loads(line) for line in part] == rows[4990:5003]
+
+
 def test_a_plugin_that_raises_on_every_tenth_frame_costs_those_frames_only(api: httpx.Client, clip: Path) -> None:
     job = end_of(api, submit(api, clip, {"plugin": "faulty", "options": {"what": "raise", "every": 10}}))
     assert (job["status"], job["frames_done"]) == ("completed_with_warnings", 300)

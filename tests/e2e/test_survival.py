@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.domain.job import SegmentState
+from app.domain.job import Segment, SegmentState
 from app.store import segments
 from app.store.engine import BUSY_TIMEOUT_MS, Store
 from tests.conftest import Server, Servers, wait_until, write_clip
@@ -72,18 +72,27 @@ def whole(api: httpx.Client, ids: dict[str, str], calm: dict[str, Result]) -> No
     assert [said for name, job_id in ids.items() for said in differences(calm[name], result_of(api, job_id))] == []
 
 
-def committed(home: Path, job_id: str) -> list[tuple[int, int]]:
-    """The committed segments of a job: the number of each, and how often it was claimed until then."""
+def segments_committed(home: Path, job_id: str) -> list[Segment]:
     store = Store(database_of(home))
     with store.read() as tx:
-        found = [(segment.index, segment.term) for segment in segments.committed(tx, job_id)]
+        found = segments.committed(tx, job_id)
     store.close()
     return found
 
 
-def files(home: Path, ids: dict[str, str]) -> list[int]:
-    """How many files of rows each job has, whole or half written."""
-    return [len(list((home / "outputs" / job_id).glob("*.ndjson*"))) for job_id in ids.values()]
+def committed(home: Path, job_id: str) -> list[tuple[int, int]]:
+    """The committed segments of a job: the number of each, and how often it was claimed until then."""
+    return [(segment.index, segment.term) for segment in segments_committed(home, job_id)]
+
+
+def counting(home: Path, ids: dict[str, str]) -> list[set[str]]:
+    """The files in which rows of each job count."""
+    return [{one.rows.file for one in segments_committed(home, job_id) if one.rows} for job_id in ids.values()]
+
+
+def files(home: Path, ids: dict[str, str]) -> list[set[str]]:
+    """The files of rows that each job has, whole or half written."""
+    return [{path.name for path in (home / "outputs" / job_id).glob("*.ndjson*")} for job_id in ids.values()]
 
 
 def freeze_with_work_in_hand(server: Server, ids: dict[str, str]) -> None:
@@ -144,8 +153,7 @@ def test_a_server_frozen_beyond_its_lease_finds_its_work_done_by_another_and_add
     with frozen.client() as api:
         wait_until(lambda: api.get("/readyz").status_code == httpx.codes.OK, "the thawed server to be well")
         whole(api, ids, calm)
-    kept = [len(committed(frozen.home, job_id)) for job_id in ids.values()]
-    wait_until(lambda: files(frozen.home, ids) == kept, "what was fenced to be removed")
+    wait_until(lambda: files(frozen.home, ids) == counting(frozen.home, ids), "what was fenced to be removed")
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def check_database(database: str, home: Path, job_ids: list[str]) -> None:
             states = segments.states(tx, job_id)
             assert {segment.state for segment in states} == {"committed"}
             assert jobs.get(tx, job_id).frames_done == sum(segment.end - segment.start for segment in states)
-            kept = {segment.outputs_file for segment in states}
+            kept = {segment.rows.file for segment in states if segment.rows}
             left = {path.name for path in (home / "outputs" / job_id).glob("*.ndjson*")} - kept
             assert left == set(), f"{job_id} has files that are no segment's: {sorted(left)}"
     store.close()

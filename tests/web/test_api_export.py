@@ -23,7 +23,7 @@ def job(api: Api, make_clip: Callable[..., Path]) -> str:
     api.work_off(job_id)
     with api.parts.store.read() as tx:
         (segment,) = segments.committed(tx, job_id, 0, 12)
-    path = api.parts.storage.outputs_folder(job_id) / str(segment.outputs_file)
+    path = api.parts.storage.outputs_folder(job_id) / segment.rows.file
     path.unlink()
     rows = RowFile(str(path))
     for index in range(12):

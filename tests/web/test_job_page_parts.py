@@ -66,7 +66,7 @@ def test_a_segment_with_failed_frames_is_told_from_one_without(api: Api, job_id:
     api.work_off(job_id)
     with api.parts.store.read() as tx:
         second = segments.states(tx, job_id)[1]
-    path = api.parts.storage.outputs_folder(job_id) / str(second.outputs_file)
+    path = api.parts.storage.outputs_folder(job_id) / second.rows.file
     failed = b'"errors":[{"stage":"people_hog","code":"exception","message":"no contour"}]'
     path.write_bytes(path.read_bytes().replace(b'"errors":[]', failed, 1))
     stands = parts_of_map(read(f"/jobs/{job_id}"))

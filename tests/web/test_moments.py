@@ -25,7 +25,7 @@ def write(api: Api, job_id: str, rows: list[dict[str, Any]]) -> None:
     """Put rows in the place of those of the first segment."""
     with api.parts.store.read() as tx:
         first = spans.of_job(tx, job_id)[0]
-    path = api.parts.storage.outputs_folder(job_id) / str(first.outputs_file)
+    path = api.parts.storage.outputs_folder(job_id) / first.rows.file
     path.write_bytes(b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows))
 
 

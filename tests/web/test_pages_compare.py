@@ -18,7 +18,7 @@ def change_frame(api: Api, job_id: str, index: int, *detections: Detection) -> N
     """Write another output for one frame of an ended job, as a new version of its plugin would have."""
     with api.parts.store.read() as tx:
         (segment,) = segments.committed(tx, job_id, index, index + 1)
-    path = api.parts.storage.outputs_folder(job_id) / str(segment.outputs_file)
+    path = api.parts.storage.outputs_folder(job_id) / segment.rows.file
     lines = path.read_bytes().splitlines(keepends=True)
     place = next(i for i, line in enumerate(lines) if json.loads(line)["frame_index"] == index)
     rows = RowFile(str(path) + ".new")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from app.domain.insight import INSIGHT_EXAMPLES, Metrics
-from app.domain.job import JobStatus, SegmentState
+from app.domain.job import JobStatus, RowsPlace, SegmentState
 from app.domain.load import LatencyMs
 from app.store.spans import Span
 from app.web.contexts.fact_log import view_facts
@@ -57,8 +57,8 @@ def _numbers() -> Iterator[Story]:
 def example_spans(*states: SegmentState) -> list[Span]:
     """Give segments of 60 frames that stand so."""
     return [
-        Span(60 * at, 60 * at + 60, state, state is not SegmentState.PENDING, f"{at}.ndjson" if state is _DONE else None,
-             60 if state is _DONE else None, 2100.0 + 40 * (at % 5) if state is _DONE else None)
+        Span(60 * at, 60 * at + 60, state, state is not SegmentState.PENDING,
+             *((RowsPlace(f"{at}.ndjson"), 60, 2100.0 + 40 * (at % 5)) if state is _DONE else (None, None, None)))
         for at, state in enumerate(states)
     ]  # fmt: skip
 

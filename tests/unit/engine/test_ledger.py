@@ -2,10 +2,13 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from app.engine.ledger import Ledger
 from app.engine.rows import Row, RowFile, part_of
@@ -97,3 +100,36 @@ def test_a_worker_goes_on_behind_the_rows_that_a_lost_one_left(tmp_path: Path) -
     rows.place()
     assert [json.loads(line)["frame_index"] for line in path.read_text().splitlines()] == [0, 1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_rows_of_others_as_they_were_in_a_file_that_is_shared(tmp_path: Path) -> None:
+    path, shared = tmp_path / "rows.ndjson", tmp_path / "shared.ndjson"
+    shared.write_bytes(b"x" * 100)
+    rows = RowFile(str(path), Ledger.private(), shared=str(shared))
+    for index in range(20):
+        rows.add(Row(index, None, {}, []))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            rows.place()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    rows.discard()
+    assert shared.read_bytes() == b"x" * 100
+    assert list(tmp_path.iterdir()) == [shared]
+
+
+def test_rows_that_had_to_be_written_before_the_end_have_a_file_of_their_own(tmp_path: Path) -> None:
+    path, shared = tmp_path / "rows.ndjson", tmp_path / "shared.ndjson"
+    places = []
+    for early in (False, True, False):
+        rows = RowFile(str(path), Ledger.private(), shared=str(shared))
+        rows.add(Row(0, None, {}, []))
+        if early:
+            rows.save()
+        rows.add(Row(1, None, {}, []))
+        places.append(rows.place())
+    size = path.stat().st_size
+    assert places == [("shared.ndjson", 0, size), ("rows.ndjson", 0, None), ("shared.ndjson", size, size)]
+    assert shared.read_bytes() == 2 * path.read_bytes()

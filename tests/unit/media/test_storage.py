@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import UploadTooLarge
+from app.domain.job import RowsPlace
 from app.media.storage import Storage, StoredUpload, clean_name
 
 
@@ -181,12 +182,14 @@ def test_rows_of_a_range_are_read_in_frame_order(tmp_path: Path, start: int, end
     storage = Storage(tmp_path)
     folder = storage.outputs_folder("job1")
     folder.mkdir(parents=True)
-    names = []
+    places = []
     for first, after in ((0, 4), (4, 8), (8, 10)):
         rows = [{"frame_index": n, "outputs": {"a": {"frame_index": 99}}} for n in range(first, after)]
-        (folder / f"{first}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        names.append((f"{first}.ndjson", first, after))
-    lines = list(storage.read_rows("job1", names, start, end))
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{first}.ndjson").write_text(f"another's\n{text}others'\n" if first == 4 else text)
+        place = RowsPlace("4.ndjson", len("another's\n"), len(text)) if first == 4 else RowsPlace(f"{first}.ndjson")
+        places.append((place, first, after))
+    lines = list(storage.read_rows("job1", places, start, end))
     assert [json.loads(line)["frame_index"] for line in lines] == list(wanted)
     assert all(line.endswith(b"\n") for line in lines)
 

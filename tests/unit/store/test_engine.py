@@ -24,8 +24,8 @@ NEXT = '''
 """A migration of the tests."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 def upgrade():
     {body}
 def downgrade():
@@ -40,7 +40,7 @@ def longer(migrations: Path, tmp_path: Path) -> Callable[[str], Path]:
     def copy(body: str) -> Path:
         folder = tmp_path / "more migrations 100%"
         shutil.copytree(migrations, folder)
-        (folder / "versions" / "0002_test.py").write_text(NEXT.format(body=body))
+        (folder / "versions" / "0003_test.py").write_text(NEXT.format(body=body))
         return folder
 
     return copy
@@ -55,7 +55,7 @@ def test_an_empty_database_migrated_to_the_head_equals_the_tables(store: Store, 
     with store.read() as tx:
         assert compare_metadata(MigrationContext.configure(tx), metadata) == []
     assert table_names(store) == {*metadata.tables, "alembic_version"}
-    assert schema_version(store) == newest_version(migrations) == "0001"
+    assert schema_version(store) == newest_version(migrations) == "0002"
 
 
 def test_indexes_and_foreign_keys_carry_the_same_names_in_migrations_and_tables(store: Store):
@@ -74,7 +74,7 @@ def test_a_downgrade_to_the_base_leaves_no_table(url: str, migrations: Path):
     assert table_names(store) == {"alembic_version"}
     assert schema_version(store) is None
     migrate(url, migrations)
-    assert schema_version(store) == "0001"
+    assert schema_version(store) == "0002"
     store.close()
 
 
@@ -96,7 +96,7 @@ def test_migrations_work_from_any_folder_and_make_the_database_s_folder(
     migrate(url, migrations)
     assert (elsewhere / "new/home/sightline.db").is_file()
     store = Store(url)
-    assert schema_version(store) == "0001"
+    assert schema_version(store) == "0002"
     store.close()
 
 
@@ -104,9 +104,9 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(
     store: Store, url: str, migrations: Path, longer: Callable[[str], Path]
 ):
     migrate(url, longer('op.create_table("news", sa.Column("id", sa.Integer, primary_key=True))'))
-    with pytest.raises(NotReady, match="the schema '0002', which this version of Sightline does not know"):
+    with pytest.raises(NotReady, match="the schema '0003', which this version of Sightline does not know"):
         migrate(url, migrations)
-    assert schema_version(store) == "0002"
+    assert schema_version(store) == "0003"
     assert "news" in table_names(store)
 
 
@@ -114,7 +114,7 @@ def test_a_migration_that_fails_half_way_changes_nothing(store: Store, url: str,
     folder = longer('op.create_table("half", sa.Column("id", sa.Integer, primary_key=True)); raise RuntimeError("no luck")')
     with pytest.raises(RuntimeError, match="no luck"):
         migrate(url, folder)
-    assert schema_version(store) == "0001"
+    assert schema_version(store) == "0002"
     assert "half" not in table_names(store)
 
 

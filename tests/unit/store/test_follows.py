@@ -47,12 +47,12 @@ def test_a_segment_counts_when_its_followers_are_done_with_it(store: Store, add:
         assert segments.committed(tx, "job-a") == []
     segment = claim(store)
     assert segment
-    assert (segment.index, segment.term, segment.outputs_file, segment.state) == (0, 2, "0-1", SegmentState.FOLLOWING)
+    assert (segment.index, segment.term, segment.rows.file, segment.state) == (0, 2, "0-1", SegmentState.FOLLOWING)
     assert commit(store, segment)
     assert not commit(store, segment)
     assert frames(store) == (4, 0)
     with store.read() as tx:
-        assert [part.outputs_file for part in segments.committed(tx, "job-a")] == ["0-2"]
+        assert [part.rows.file for part in segments.committed(tx, "job-a")] == ["0-2"]
         assert segments.loop_ms(tx, "job-a") == 3.0
 
 

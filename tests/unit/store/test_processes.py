@@ -95,7 +95,7 @@ def test_every_segment_is_committed_exactly_once_though_workers_are_killed(
     claimed = Counter((line[1], line[2]) for line in said if line[0] == "claimed")
     assert set(claimed.values()) == {1}
     assert {row.state for row in rows(store)} == {"committed"}
-    assert all(row.outputs_file.startswith(f"{row.index}.{row.term}.") for row in rows(store))
+    assert all(row.rows.file.startswith(f"{row.index}.{row.term}.") for row in rows(store))
     assert max(row.term for row in rows(store)) > 1
     with store.read() as tx:
         assert jobs.get(tx, "job-a").frames_done == 80

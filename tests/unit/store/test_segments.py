@@ -76,7 +76,7 @@ def test_a_commit_counts_the_segment_s_frames_once(store: Store, add: Callable[.
     assert frames_done(store) == 8
     with store.read() as tx:
         done = segments.committed(tx, "job-a")
-        assert [(segment.index, segment.outputs_file) for segment in done] == [(0, "first"), (1, "second")]
+        assert [(segment.index, segment.rows.file) for segment in done] == [(0, "first"), (1, "second")]
         assert segments.loop_ms(tx, "job-a") == 32.5
         assert [segment.state for segment in segments.states(tx, "job-a")] == ["committed", "committed", "pending"]
         assert (segments.count_open(tx, "job-a"), segments.count_leased(tx, "job-a")) == (1, 0)
@@ -141,7 +141,7 @@ def test_a_segment_whose_lease_ran_out_goes_to_the_next_and_fences_its_holder(st
     assert commit(store, taken, "of the holder")
     assert not commit(store, lost, "of the fenced")
     with store.read() as tx:
-        assert segments.committed(tx, "job-a")[0].outputs_file == "of the holder"
+        assert segments.committed(tx, "job-a")[0].rows.file == "of the holder"
         assert segments.committed(tx, "job-a")[0].term == 2
     assert frames_done(store) == 4
 

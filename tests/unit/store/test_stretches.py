@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.job import Job, Segment, SegmentState
+from app.domain.job import Job, RowsPlace, Segment, SegmentState
 from app.domain.media import DecodePlan, MediaInfo, PlannedSegment, SegmentEntry, SourcePlan
 from app.store import jobs, segments, stretches
 from app.store.engine import Store
@@ -25,7 +25,10 @@ def indices(claimed: list[Segment]) -> list[int]:
 
 
 def finished(*claimed: Segment, name: str = "rows") -> list[stretches.Finished]:
-    return [stretches.Finished(segment, f"{name} {segment.index}", 4, 12.5) for segment in claimed]
+    return [
+        stretches.Finished(segment, RowsPlace(f"{name} {segment.index}", 10 * segment.index, 10), 4, 12.5)
+        for segment in claimed
+    ]
 
 
 def test_a_stretch_is_what_comes_next_in_frame_order_leased_under_the_next_term(store: Store, add: Callable[..., Job]):
@@ -89,7 +92,8 @@ def test_a_commit_takes_what_is_in_hand_and_leaves_the_fenced_alone(store: Store
         assert stretches.commit(tx, "job-a", finished(*old)) == set()
         assert stretches.commit(tx, "job-a", [*finished(old[0]), *finished(*new, name="new")]) == {(0, 2), (1, 2)}
     with store.read() as tx:
-        assert [one.outputs_file for one in segments.committed(tx, "job-a")] == ["new 0", "new 1", "rows 2", "rows 3"]
+        rows = [one.rows for one in segments.committed(tx, "job-a")]
+    assert rows == [("new 0", 0, 10), ("new 1", 10, 10), ("rows 2", 20, 10), ("rows 3", 30, 10)]
 
 
 def test_frames_are_counted_and_the_job_is_given_as_it_is_now(store: Store, add: Callable[..., Job]):
