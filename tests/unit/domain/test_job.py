@@ -13,6 +13,7 @@ from app.domain.job import (
     JobStatus,
     JobWarning,
     Pace,
+    RowsPlace,
     Segment,
     StageBreakdown,
     Wanted,
@@ -113,3 +114,7 @@ def test_what_is_stored_is_changed_in_the_store_alone(made: object, field: str) 
 def test_a_breakdown_has_no_figure_by_another_name() -> None:
     with pytest.raises(AttributeError):
         StageBreakdown("a").frame = 7  # type: ignore[attr-defined]  # it is called frames
+
+
+def test_rows_lie_in_the_whole_of_a_file_where_nothing_else_is_said() -> None:
+    assert RowsPlace("rows.ndjson") == ("rows.ndjson", 0, None)

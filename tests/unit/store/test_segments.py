@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from app.domain.job import Job, Segment, SegmentState, Wanted
-from app.store import jobs, segments
+from app.domain.job import Job, RowsPlace, Segment, SegmentState, Wanted
+from app.store import jobs, segments, stretches, tables
 from app.store.engine import Store
 from tests.committing import commit_alone
 
@@ -76,7 +77,7 @@ def test_a_commit_counts_the_segment_s_frames_once(store: Store, add: Callable[.
     assert frames_done(store) == 8
     with store.read() as tx:
         done = segments.committed(tx, "job-a")
-        assert [(segment.index, segment.rows.file) for segment in done] == [(0, "first"), (1, "second")]
+        assert [(segment.index, segment.rows) for segment in done] == [(0, ("first", 0, None)), (1, ("second", 0, None))]
         assert segments.loop_ms(tx, "job-a") == 32.5
         assert [segment.state for segment in segments.states(tx, "job-a")] == ["committed", "committed", "pending"]
         assert (segments.count_open(tx, "job-a"), segments.count_leased(tx, "job-a")) == (1, 0)
@@ -275,3 +276,24 @@ def test_a_frame_is_found_in_the_segment_that_holds_it(store: Store, add: Callab
             assert segments.with_frame(tx, job.id, segment.start) == segment
             assert segments.with_frame(tx, job.id, segment.end - 1) == segment
         assert segments.with_frame(tx, job.id, 10) is None
+
+
+def test_a_file_counts_while_rows_of_a_segment_in_it_do(store: Store, add: Callable[..., Job]):
+    add()
+    first, second = claim(store), claim(store)
+    with store.begin() as tx:
+        assert not segments.any_in(tx, "job-a", "m")
+        for segment in (first, second):
+            place = RowsPlace("m", 7 * segment.index, 7)
+            assert stretches.commit(tx, "job-a", [stretches.Finished(segment, place, 4, 1.0)])
+            found = [segments.any_in(tx, job_id, file) for job_id in ("job", "job-a", "job-b") for file in ("l", "m", "n")]
+            assert found == [False, False, False, False, True, False, False, False, False]
+
+
+def test_rows_of_a_job_from_before_files_were_shared_are_all_of_their_file(store: Store, add: Callable[..., Job]):
+    add()
+    assert commit(store, claim(store), "whole")
+    with store.begin() as tx:
+        older = sa.update(tables.segments).where(tables.segments.c.job_id == "job-a")
+        tx.execute(older.values(outputs_start=None, outputs_size=None))
+        assert segments.committed(tx, "job-a")[0].rows == ("whole", 0, None)
