@@ -15,6 +15,7 @@ from app.engine.ahead import crashed_decoding_ahead
 from app.engine.ending import ASK_WHERE, STOPPED, Blame, Ending, ending_of
 from app.engine.executor import LostWorker, Tell
 from app.engine.held import Held, WorkerLimits
+from app.engine.last_words import LastWords
 from app.engine.ledger import Entries
 from app.engine.memory import kills_for_memory, limit, memory_of
 from app.engine.messages import (
@@ -37,8 +38,6 @@ from app.engine.spawn import spawn
 from app.engine.tasks import SegmentTask, Task
 
 _DRAIN_S: Final = 0.1
-_LAST_WORDS_S: Final = 0.1
-_FAULT_BYTES: Final = 4000
 _LOG_BYTES: Final = 1 << 16
 _log = logging.getLogger(__name__)
 Printed = Callable[[str | None, str], None]
@@ -64,7 +63,7 @@ class WorkerProcess:
         child = spawn(memory_mb)
         self._process, self._socket = child.process, child.socket
         self._recorder, self._ledger = child.recorder, child.ledger
-        self._log_fd, self._fault_fd = child.log_fd, child.fault_fd
+        self._log_fd, self._words = child.log_fd, LastWords(child.fault_fd)
         self._pidfd = os.pidfd_open(self._process.pid)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._pidfd, self._died)
@@ -132,7 +131,11 @@ class WorkerProcess:
         self._ended_for, self._condemned_at = ending, position
         with suppress(ProcessLookupError):
             self._process.send_signal(ASK_WHERE)
-        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.kill)
+        self._hearing = asyncio.ensure_future(self._hear_out())
+
+    async def _hear_out(self) -> None:
+        await self._words.come()
+        self.kill()
 
     def _in_hand(self, position: Position) -> Held:
         return next((held for held in self.held if held.task.task_id == position.task_id), self.held[0])
@@ -190,7 +193,7 @@ class WorkerProcess:
         self.ready = False
         status, starved = self._process.wait(), kills_for_memory() > self._starved
         self._read_log(to_the_end=True)
-        words, entries = self._last_words(), self._ledger.read()
+        words, entries = self._words.read(), self._ledger.read()
         position = self._recorder.read(ahead=crashed_decoding_ahead(words))
         ending = self._ended_for or ending_of(status, memory_mb=self._limits.memory_mb, starved=starved)
         if self._condemned_at not in (None, position):  # it had gone on by itself meanwhile: where it is now is not to blame
@@ -218,19 +221,15 @@ class WorkerProcess:
             _log.exception("What worker %s had finished could not be kept; the segment is done again.", self.number)
             return None
 
-    def _last_words(self) -> str:
-        """What faulthandler wrote: the stack of each thread, the main one's last."""
-        size = os.fstat(self._fault_fd).st_size
-        return os.pread(self._fault_fd, _FAULT_BYTES, max(0, size - _FAULT_BYTES)).decode("utf-8", "replace")
-
     def _close(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._log_fd)
         with suppress(AttributeError):
             self._writer.close()
         self._socket.close()
-        for descriptor in (self._pidfd, self._log_fd, self._fault_fd):
+        for descriptor in (self._pidfd, self._log_fd):
             os.close(descriptor)
+        self._words.close()
         self._recorder.close()
         self._ledger.close()
 

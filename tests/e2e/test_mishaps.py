@@ -1,14 +1,17 @@
 """Plugins that crash, hang or eat memory, through the door: they cost the frames they fail on, and the page says why."""
 
+import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from markupsafe import escape
 
-from tests.conftest import write_clip
+from tests.conftest import Server, wait_until, write_clip
 from tests.e2e.test_jobs import TEST_PLUGINS, end_of, rows_of, submit
 
 ENV = {  # little patience with prepare
@@ -93,6 +96,25 @@ def test_a_plugin_that_hangs_is_ended_and_the_line_it_hung_on_is_told(api: httpx
     assert "brightness" in rows[100]["outputs"]
     (warning,) = job["warnings"]
     assert "plugin.py" in warning["detail"]
+    assert "in go_wrong" in warning["detail"]
+
+
+def test_a_worker_that_has_to_wait_for_its_turn_still_tells_the_line_it_hung_on(
+    house: Server, api: httpx.Client, clip: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    job_id = submit(api, clip, {**faulty("loop", 100, journal=str(journal)), "frame_timeout_s": 2})
+    for times in (1, 2):
+        wait_until(lambda times=times: journal.exists() and journal.read_text().split().count("100") == times, "frame 100")
+        workers = [process for process in house.processes() if "app.engine.worker" in process.cmdline()]
+        for process in workers:
+            process.suspend()
+        time.sleep(2.75)  # a little longer than it may take: it is found to hang, and cannot say a word yet
+        for process in workers:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+    (warning,) = end_of(api, job_id)["warnings"]
+    assert warning["code"] == "timeout"
     assert "in go_wrong" in warning["detail"]
 
 
