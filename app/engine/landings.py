@@ -129,7 +129,7 @@ def _more_to_come(run: JobRun, done: SegmentDone) -> bool:
 def _landed(run: JobRun, landing: Landing) -> Landed:
     segment, awaited = landing.flight.segment, run.trail.stages and not landing.flight.follows
     to = SegmentState.AWAITING if awaited else SegmentState.COMMITTED
-    return Landed(segment, landing.done, landing.done.rows, to, run.aftermath.survived(segment))
+    return Landed(segment, landing.done, to, run.aftermath.survived(segment))
 
 
 def _commit(tx: Connection, run: JobRun, landings: Sequence[Landing], landed: Sequence[Landed]) -> Settled | None:

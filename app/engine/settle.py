@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.engine import Connection
 
 from app.domain.health import Health, HealthVerdict, disabled
-from app.domain.job import Job, JobStatus, RowsPlace, Segment, SegmentState, StageBreakdown, WarningCode
+from app.domain.job import Job, JobStatus, Segment, SegmentState, StageBreakdown, WarningCode
 from app.domain.timing import Histogram
 from app.engine import incidents
 from app.engine.incidents import Incident
@@ -25,14 +25,13 @@ Change = Callable[[Connection], Job]
 
 
 class Landed(NamedTuple):
-    """A segment a worker is done with: what came of it, where its rows lie, and what happened to workers on the way.
+    """A segment a worker is done with: what came of it, and what happened to workers on the way.
 
     `to` is where it goes from here: committed, or awaiting its followers.
     """
 
     segment: Segment
     done: SegmentDone
-    rows: RowsPlace
     to: SegmentState = SegmentState.COMMITTED
     lost: Sequence[Incident] = ()
 
@@ -50,7 +49,9 @@ class Settled:
 
 def commit_segments(tx: Connection, job: Job, stages: Sequence[StageTask], landed: Sequence[Landed]) -> Settled | None:
     """Commit what segments of a job produced, with their timings and warnings, those that were not fenced; None: all were."""
-    finished = [stretches.Finished(one.segment, one.rows, one.done.frames, one.done.loop_us / 1000, one.to) for one in landed]
+    finished = [
+        stretches.Finished(one.segment, one.done.rows, one.done.frames, one.done.loop_us / 1000, one.to) for one in landed
+    ]
     held = stretches.commit(tx, job.id, finished)
     counted = tuple(one for one in landed if (one.segment.index, one.segment.term) in held)
     if not counted:
